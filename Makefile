@@ -1,0 +1,51 @@
+# Two commands: `make lab` opens the course, `make test` runs every test.
+# Both build .venv on first use; after that they cost seconds.
+PYTHON ?= python3
+VENV   := .venv
+RUN    := $(VENV)/bin/python
+PINS   := pyproject.toml constraints.txt
+
+help:                ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 18
+
+lab: $(VENV)/lab     ## open the course in JupyterLab
+	@echo "Opening JupyterLab on the start page. Stop it with Ctrl-C."
+	$(RUN) -m jupyterlab notebooks/00_start_here.ipynb
+
+test: $(VENV)/test browser   ## run all tests
+	@echo "Lint and layering ..."
+	$(RUN) -m ruff check .
+	$(VENV)/bin/lint-imports
+	@echo "Tests ..."
+	$(RUN) -m pytest -n 2 --dist loadgroup
+
+bench: $(VENV)/test  ## measure speed, as ratios to bare NumPy
+	$(RUN) -m pytest tests/benchmarks --benchmark-disable-gc -q -s
+
+build: $(VENV)/test  ## regenerate the notebooks from their masters
+	$(RUN) -m course_lib.grading build
+
+pins:                ## refresh constraints.txt to the newest allowed versions
+	rm -rf $(VENV) && $(PYTHON) -m venv $(VENV) && $(RUN) -m pip install -q -e '.[test]'
+	(echo "# The exact versions that the tests ran with; made by \`make pins\`."; \
+	 $(RUN) -m pip freeze --exclude-editable --exclude pip --exclude setuptools) > constraints.txt
+
+# A stamp file a set of packages: pip runs again only when the pins change.
+$(VENV)/bin/python:
+	@echo "Making a virtual environment in $(VENV) (once) ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "This course needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "No venv module. On Debian and Ubuntu: apt-get install python3-venv"; rm -rf $(VENV); exit 1; }
+
+$(VENV)/lab $(VENV)/test: $(VENV)/%: $(VENV)/bin/python $(PINS)
+	@echo "Installing the pinned versions for '$*' (about a minute, once) ..."
+	@$(RUN) -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[$*]'
+	@touch $@
+
+# The browser tests drive a Chromium that the system provides.
+browser:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
+	 { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "Installing Chromium for the browser tests ..." && \
+	   apt-get update -qq >/dev/null && apt-get install -y -qq chromium >/dev/null; } || \
+	 echo "NO CHROMIUM: the browser tests will be SKIPPED. On Debian: apt-get install chromium"
+
+.PHONY: help lab test bench build pins browser

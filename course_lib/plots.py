@@ -1,0 +1,239 @@
+"""Every figure of the course: one style, one colour a method, direct labels.
+
+Figures are made without pyplot's global state, so a cell shows exactly the figure that it returns.
+"""
+
+from zlib import crc32
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+#: Matplotlib settings of every figure (also used by the explorers).
+STYLE = {
+    "figure.figsize": (4.2, 2.8),
+    "figure.dpi": 110,
+    "figure.constrained_layout.use": True,
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "lines.linewidth": 1.6,
+    "legend.frameon": False,
+    "savefig.facecolor": "white",
+}
+
+# Okabe and Ito's colours, darkened where needed for contrast on white; dashes so that they survive grey.
+COLORS = ("#0072B2", "#C04F00", "#007A5A", "#A8326B", "#5B4FA2", "#8A6A00", "#1B8FB8", "#444444")
+DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (5, 1.2, 1.2, 1.2)))
+
+# The methods in the order of the course; a name that is not here still gets a look of its own, always the same.
+LABELS = {
+    "sync_sgd": "sync SGD",
+    "parameter_server_sgd": "parameter server",
+    "compressed_sgd": "compressed SGD",
+    "error_feedback_sgd": "error feedback",
+    "ef21": "EF21",
+    "diana": "DIANA",
+    "async_sgd": "async SGD",
+    "stale_synchronous_sgd": "stale synchronous",
+    "downpour_sgd": "Downpour SGD",
+    "local_sgd": "local SGD",
+    "fedavg": "FedAvg",
+    "fedprox": "FedProx",
+    "scaffold": "SCAFFOLD",
+    "dsgd": "DSGD",
+    "extra": "EXTRA",
+    "gradient_tracking": "gradient tracking",
+    "choco_sgd": "CHOCO-SGD",
+    "push_sum_sgd": "push-sum SGD",
+    "admm": "ADMM",
+    "robust_sgd": "robust SGD",
+    "newton": "Newton",
+    "dane": "DANE",
+    "giant": "GIANT",
+    "lbfgs": "L-BFGS",
+    "natural_gradient": "natural gradient",
+}
+
+CLOCKS = {"rounds": "rounds", "bytes": "bytes sent", "seconds": "simulated seconds"}
+QUANTITIES = {
+    "loss": "loss",
+    "gap": "loss above the optimum",
+    "gradient_norm": "norm of the gradient",
+    "accuracy": "accuracy",
+    "consensus": "distance from the mean model",
+}
+THEORY = {"color": "#111111", "linestyle": (0, (4, 2)), "linewidth": 1.0}
+
+
+def style(name):
+    """Colour, line style and label of a method (or of any other named series): the same in every figure.
+
+    Parameters
+    ----------
+    name : str
+        A method's name, such as ``"sync_sgd"``.
+
+    Returns
+    -------
+    dict
+        Keyword arguments for ``Axes.plot``.
+    """
+    place = list(LABELS).index(name) if name in LABELS else crc32(name.encode())
+    return {
+        "color": COLORS[place % len(COLORS)],
+        "linestyle": DASHES[place // len(COLORS) % len(DASHES)],
+        "label": LABELS.get(name, name),
+    }
+
+
+def series(k, label):
+    """Look of the k-th curve among several of one method, such as a sweep over step sizes."""
+    return {"color": COLORS[k % len(COLORS)], "linestyle": DASHES[k % len(DASHES)], "label": label}
+
+
+def figure(columns=1, width=4.2, height=2.8):
+    """Make a figure in the course's style, with its axes in a row.
+
+    Returns
+    -------
+    (Figure, Axes) or (Figure, array of Axes)
+        Close to ``plt.subplots``, without the global state.
+    """
+    with matplotlib.rc_context(STYLE):
+        fig = Figure(figsize=(width * columns, height))
+        axes = fig.subplots(1, columns)
+    return fig, axes
+
+
+def label_ends(ax):
+    """Write each line's label at its right end, moved apart where they would touch, instead of a legend."""
+    lines = [line for line in ax.get_lines() if not line.get_label().startswith("_") and len(line.get_xdata())]
+    height = ax.get_window_extent().height or 1.0
+    gap = 11.0 * ax.figure.dpi / 72 / height  # one text line, as a fraction of the axes
+    ends = []
+    for line in lines:
+        inside = np.isfinite(np.asarray(line.get_ydata(), float))
+        if inside.any():
+            last = np.flatnonzero(inside)[-1]
+            point = ax.transData.transform((line.get_xdata()[last], line.get_ydata()[last]))
+            ends.append([float(np.clip(ax.transAxes.inverted().transform(point)[1], 0, 1)), line])
+    place = -np.inf
+    for end in sorted(ends, key=lambda e: e[0]):
+        place = end[0] = max(end[0], place + gap)
+    overflow = max(0.0, place - 1.0)
+    for y, line in ends:
+        ax.annotate(
+            line.get_label(), (1.02, y - overflow), xycoords="axes fraction", va="center", color=line.get_color(),
+            annotation_clip=False,
+        )  # fmt: skip
+
+
+def convergence(histories, against="rounds", show="loss", optimum=None, theory=None, ax=None):
+    """Draw one quantity of several runs against one of the three clocks.
+
+    Parameters
+    ----------
+    histories : History, list of History, or dict of label to History
+        What ``experiment.run`` returned.
+    against : {"rounds", "bytes", "seconds"}
+        The clock on the horizontal axis.
+    show : {"loss", "gap", "gradient_norm", "accuracy", "consensus"}
+        The quantity; "gap" is the loss minus `optimum`.
+    optimum : float, optional
+        Smallest possible loss, for "gap".
+    theory : callable or array, optional
+        The bound, as a function of the rounds, drawn as a dashed line.
+    ax : Axes, optional
+        Where to draw; a new figure otherwise.
+
+    Returns
+    -------
+    Figure
+    """
+    named = histories if isinstance(histories, dict) else {h.name: h for h in _listed(histories)}
+    fig, ax = (ax.figure, ax) if ax is not None else figure()
+    for k, (name, history) in enumerate(named.items()):
+        look = style(name) if name in LABELS else series(k, name)
+        values = history.loss - optimum if show == "gap" else getattr(history, show)
+        ax.plot(getattr(history, against), values, **look)
+    if theory is not None:
+        clock = getattr(history, against)
+        ax.plot(clock, theory(history.rounds) if callable(theory) else theory, label="theory", **THEORY)
+    if show != "accuracy":
+        ax.set_yscale("log")
+    ax.set_xlabel(CLOCKS[against])
+    ax.set_title(QUANTITIES[show])
+    ax.margins(x=0)
+    label_ends(ax)
+    return fig
+
+
+def _listed(histories):
+    return histories if isinstance(histories, (list, tuple)) else [histories]
+
+
+SPANS = {"compute": "#0072B2", "send": "#C04F00", "wait": "#d9d9d9", "down": "#111111"}
+
+
+def timeline(cluster, until=None, ax=None):
+    """Draw who computed, sent and waited, and when: one row a worker.
+
+    Parameters
+    ----------
+    cluster : SimulatedCluster
+        After a run; its trace is drawn.
+    until : float, optional
+        Last simulated second to show.
+
+    Returns
+    -------
+    Figure
+    """
+    fig, ax = (ax.figure, ax) if ax is not None else figure(width=6.0, height=0.9 + 0.22 * cluster.m)
+    for kind, color in SPANS.items():
+        spans = [s for s in cluster.trace() if s.kind == kind and (until is None or s.start < until)]
+        if spans:
+            ax.barh(
+                [s.worker for s in spans], [s.end - s.start for s in spans], left=[s.start for s in spans],
+                height=0.8, color=color, label=kind,
+            )  # fmt: skip
+    ax.set(yticks=range(cluster.m), xlabel="simulated seconds", ylabel="worker", ylim=(cluster.m - 0.4, -0.6))
+    ax.set_xlim(0, until)
+    ax.grid(False)
+    ax.legend(ncols=len(SPANS), loc="lower left", bbox_to_anchor=(0, 1.0), borderaxespad=0.2, handlelength=1.0)
+    return fig
+
+
+def partition(labels, parts, ax=None):
+    """Draw what each worker holds: one bar a worker, one colour a class.
+
+    Parameters
+    ----------
+    labels : array of int, shape (N,)
+        Classes of the pooled data.
+    parts : list of arrays of int
+        Rows of each worker, from ``data.partition_*``.
+
+    Returns
+    -------
+    Figure
+    """
+    fig, ax = (ax.figure, ax) if ax is not None else figure(height=0.8 + 0.22 * len(parts))
+    classes = np.unique(labels)
+    shades = matplotlib.colormaps["viridis"](np.linspace(0, 1, len(classes)))
+    left = np.zeros(len(parts))
+    for shade, name in zip(shades, classes):
+        count = np.array([np.sum(labels[part] == name) for part in parts])
+        ax.barh(range(len(parts)), count, left=left, color=shade, label=str(name), edgecolor="white", linewidth=0.4)
+        left += count
+    ax.set(yticks=range(len(parts)), xlabel="rows of data", ylabel="worker", ylim=(len(parts) - 0.4, -0.6))
+    ax.grid(False)
+    ax.legend(title="class", loc="center left", bbox_to_anchor=(1.0, 0.5), handlelength=0.8, labelspacing=0.2)
+    return fig

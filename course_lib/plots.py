@@ -3,11 +3,12 @@
 Figures are made without pyplot's global state, so a cell shows exactly the figure that it returns.
 """
 
+from io import BytesIO
 from zlib import crc32
 
 import matplotlib
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib import figure as mpl_figure
 
 #: Matplotlib settings of every figure (also used by the explorers).
 STYLE = {
@@ -70,6 +71,16 @@ QUANTITIES = {
     "consensus": "distance from the mean model",
 }
 THEORY = {"color": "#111111", "linestyle": (0, (4, 2)), "linewidth": 1.0}
+
+
+class Figure(mpl_figure.Figure):
+    """A figure that a notebook shows by itself: no pyplot, hence no global state."""
+
+    def _repr_png_(self):
+        buffer = BytesIO()
+        with matplotlib.rc_context(STYLE):
+            self.savefig(buffer, format="png", bbox_inches="tight", pad_inches=0.06)
+        return buffer.getvalue()
 
 
 def style(name):

@@ -1,0 +1,153 @@
+// The page's half of an explorer: native controls, a picture and a live sentence. All numbers and words come
+// from Python; this file moves controls, and shows what comes back.
+
+const make = (tag, props = {}, ...children) => {
+  const node = document.createElement(tag);
+  for (const [key, value] of Object.entries(props)) {
+    if (key in node) node[key] = value;
+    else node.setAttribute(key, value);
+  }
+  node.append(...children);
+  return node;
+};
+
+const same = (a, b) => JSON.stringify(Object.entries(a).sort()) === JSON.stringify(Object.entries(b).sort());
+
+function render({ model, el }) {
+  const spec = model.get("spec");
+  const id = `explorer-${Math.random().toString(36).slice(2)}`;
+  const place = (name) => model.get("places")[name];
+  const waiting = () => !same(model.get("places"), model.get("shown"));
+  const move = (places) => {
+    model.set("places", { ...model.get("places"), ...places });
+    model.save_changes(); // the widget manager keeps the last value only while Python is busy
+  };
+
+  // A control of kind "slider" or "choice", with its label and its value in words.
+  const control = (c, k) => {
+    const box = { id: `${id}-${k}`, "data-lm-suppress-shortcuts": "true" }; // arrow keys are for the control
+    const label = make("label", { htmlFor: box.id, textContent: c.label });
+    if (c.kind === "choice") {
+      const options = c.words.map((text, value) => make("option", { value, textContent: text }));
+      const select = make("select", box, ...options);
+      select.addEventListener("change", () => move({ [c.name]: select.selectedIndex }));
+      return { row: [label, select, make("span")], follow: () => (select.selectedIndex = place(c.name)) };
+    }
+    const range = make("input", { type: "range", min: 0, max: c.words.length - 1, step: 1, ...box });
+    const words = make("span", { "aria-hidden": "true" }); // the slider itself says it
+    const say = (at) => {
+      range.setAttribute("aria-valuetext", c.words[at]);
+      words.textContent = c.words[at];
+    };
+    range.addEventListener("input", () => {
+      say(range.valueAsNumber);
+      if (spec.live) move({ [c.name]: range.valueAsNumber });
+    });
+    if (!spec.live) range.addEventListener("change", () => move({ [c.name]: range.valueAsNumber }));
+    const follow = () => say((range.value = place(c.name)));
+    return { row: [label, range, make("span", {}, words, ...(c.play ? [player(c)] : []))], follow };
+  };
+
+  // Step through a slider's values, each after the picture of the one before has come.
+  const player = (c) => {
+    const button = make("button", { type: "button", textContent: "▶", "aria-label": `play ${c.label}` });
+    let timer = null;
+    const stop = () => {
+      clearInterval(timer);
+      timer = null;
+      button.textContent = "▶";
+      button.setAttribute("aria-label", `play ${c.label}`);
+    };
+    const step = () => {
+      if (!button.isConnected || place(c.name) >= c.words.length - 1) stop();
+      else if (!waiting()) move({ [c.name]: place(c.name) + 1 });
+    };
+    button.addEventListener("click", () => {
+      if (timer) return stop();
+      if (place(c.name) >= c.words.length - 1) move({ [c.name]: 0 });
+      button.textContent = "❚❚";
+      button.setAttribute("aria-label", `pause ${c.label}`);
+      timer = setInterval(step, 120);
+    });
+    return button;
+  };
+
+  const controls = spec.controls.map(control);
+  const buttons = spec.presets.map(([name, places]) => {
+    const button = make("button", { type: "button", textContent: name });
+    button.addEventListener("click", () => move(places));
+    return button;
+  });
+  const panel = make(
+    "fieldset",
+    { className: "controls" },
+    ...controls.flatMap(({ row }) => row),
+    make("div", { className: "buttons" }, ...buttons),
+  );
+
+  // Predict first: controls are locked and the picture is veiled until an answer is given.
+  const answers = spec.answers.map((text, k) => {
+    const button = make("button", { type: "button", textContent: text });
+    button.addEventListener("click", () => {
+      model.set("predicted", k);
+      model.save_changes();
+    });
+    return button;
+  });
+  const verdict = make("span", { role: "status" });
+  const question = make("p", {}, make("strong", { textContent: "Predict first. " }), spec.question);
+  const prediction = make("div", { className: "prediction", role: "group", "aria-label": "Predict first" },
+    question, make("div", { className: "buttons" }, ...answers, verdict));
+
+  const [width, height] = spec.size;
+  const image = make("img", { alt: spec.alt, width, height });
+  const sentence = make("figcaption", { "aria-live": "polite", "aria-atomic": "true" });
+  const veil = make("p", { className: "veil", textContent: "The picture appears when you have answered." });
+  const figure = make("figure", {}, image, sentence, ...(answers.length ? [veil] : []));
+  const heading = make("div", { className: "heading", id: `${id}-title` }, make("strong", { textContent: spec.title }));
+  if (spec.theory) heading.append(make("a", { textContent: spec.theory[0], href: spec.theory[1] }));
+
+  el.append(
+    make("section", { className: "explorer", "aria-labelledby": `${id}-title`, style: `--width: ${width}px` },
+      heading, ...(answers.length ? [prediction] : []), panel, figure),
+  );
+
+  const showPlaces = () => {
+    controls.forEach(({ follow }) => follow());
+    figure.setAttribute("aria-busy", waiting());
+  };
+  const showPicture = () => {
+    const old = image.src;
+    image.src = URL.createObjectURL(new Blob([model.get("png")], { type: "image/png" }));
+    if (old) URL.revokeObjectURL(old);
+  };
+  const showSentence = () => (sentence.textContent = model.get("sentence"));
+  const showPrediction = () => {
+    const chosen = model.get("predicted");
+    panel.disabled = answers.length > 0 && chosen < 0;
+    figure.classList.toggle("veiled", panel.disabled);
+    answers.forEach((button, k) => {
+      button.disabled = chosen >= 0;
+      button.setAttribute("aria-pressed", k === chosen);
+    });
+    verdict.textContent = chosen < 0 ? "" : "Noted. Now find out.";
+  };
+
+  const listeners = {
+    "change:places": showPlaces,
+    "change:png": showPicture,
+    "change:sentence": showSentence,
+    "change:shown": showPlaces,
+    "change:predicted": showPrediction,
+  };
+  for (const [event, listener] of Object.entries(listeners)) {
+    model.on(event, listener);
+    listener();
+  }
+  return () => {
+    for (const [event, listener] of Object.entries(listeners)) model.off(event, listener);
+    URL.revokeObjectURL(image.src);
+  };
+}
+
+export default { render };

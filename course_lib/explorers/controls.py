@@ -50,6 +50,17 @@ def quantity(value, unit=""):
     return f"{float(f'{rounded / 10.0**exponent:.3g}'):g} {PREFIXES[exponent]}{unit}"
 
 
+def decades(low, high):
+    """Values 1, 2, 5, 10, 20, ... from `low` to `high`: even steps on a logarithmic slider, in round numbers.
+
+    >>> decades(0.01, 0.5)
+    [0.01, 0.02, 0.05, 0.1, 0.2, 0.5]
+    """
+    exponents = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    values = [float(f"{digit}e{exponent}") for exponent in exponents for digit in (1, 2, 5)]
+    return [value for value in values if low <= value <= high]
+
+
 @dataclass
 class Slider:
     """A slider over a list of numbers.

@@ -1,0 +1,1 @@
+"""The graded questions, one module a section; each has a list QUESTIONS."""

@@ -126,7 +126,7 @@ class Empirical(Problem):
         "pooled" counts every row the same (weights n_i / N), "equal" every worker. They differ only when
         workers hold different numbers of rows, and then the choice must be made.
     test : (features, labels), optional
-        Held-out rows, used by `accuracy`.
+        Rows on which `accuracy` is measured; the workers' own rows if left out.
     """
 
     def __init__(self, features, labels, l2=0.0, weights=None, test=None):
@@ -137,10 +137,11 @@ class Empirical(Problem):
             raise CourseError(f"the penalty l2 must be at least 0, not {l2}")
         self.sizes = np.array([len(y) for y in labels])
         super().__init__(len(features), self._dimension(features, labels), _weights(weights, self.sizes))
-        self.l2, self.test = l2, test
+        self.l2 = l2
         self.features, self.targets = _padded(features), self._targets(_padded(labels))
         real = np.arange(self.sizes.max()) < self.sizes[:, None]
         self.row_weights = real / self.sizes[:, None]  # rows of padding weigh nothing
+        self.test = test or (np.concatenate(features), np.concatenate(labels))
 
     def sample(self, streams, batch_size, workers=slice(None), replicates=None):
         """Rows drawn with replacement and their weights, both (m, b) or, with replicates, (R, m, b)."""
@@ -201,14 +202,11 @@ class _Linear(Empirical):
     def gradient(self, X, batch=None, workers=slice(None)):
         """Each worker's gradient at its own model: see `Problem.gradient`."""
         X, A, y, w, lead = self._rows(X, batch, workers)
-        residual = self._predict(self._scores(X, A)) - y[:, :, None]
-        residual *= w[:, :, None, None]
+        residual = (self._predict(self._scores(X, A)) - y[:, :, None]) * w[:, :, None, None]
         k, n, R, C = residual.shape
         G = A.transpose(0, 2, 1) @ residual.reshape(k, n, R * C)
-        G = G.reshape(k, -1, R, C).transpose(2, 0, 1, 3).reshape(R, k, self.d)
-        if self.l2:
-            G = G + self.l2 * X
-        return G.reshape(*lead, -1, self.d)
+        G = G.reshape(k, -1, R, C).transpose(2, 0, 1, 3).reshape(*lead, -1, self.d)
+        return G + self.l2 * X.reshape(*lead, -1, self.d) if self.l2 else G
 
     def hessians(self, x):
         """Each worker's Hessian at the common model, shape (m, d, d)."""
@@ -280,16 +278,16 @@ class LogisticRegression(_Linear):
         return super()._targets(labels)
 
     def _predict(self, scores):
-        return 0.5 + 0.5 * np.tanh(scores / 2)  # never overflows
+        return 1 / (1 + np.exp(np.minimum(-scores, 700)))  # e^700 is still a number
 
     def _row_losses(self, scores, y):
-        return (np.logaddexp(0, scores) - y * scores)[..., 0]
+        return (np.log(1 + np.exp(-np.abs(scores))) + np.maximum(scores, 0) - y * scores)[..., 0]
 
     def _variance(self, prediction):
         return (prediction * (1 - prediction))[..., None]
 
     def accuracy(self, x):
-        """Share of rows classified correctly, on the test rows if there are any: (..., 1, d) to (...)."""
+        """Share of the test rows classified correctly: (..., 1, d) to (...)."""
         return _accuracy(self, x, lambda p: p[..., 0] > 0.5)
 
 
@@ -321,7 +319,7 @@ class SoftmaxRegression(_Linear):
         return prediction[..., None] * (np.eye(self.outputs) - prediction[..., None, :])
 
     def accuracy(self, x):
-        """Share of rows classified correctly, on the test rows if there are any: (..., 1, d) to (...)."""
+        """Share of the test rows classified correctly: (..., 1, d) to (...)."""
         return _accuracy(self, x, lambda p: p.argmax(-1))
 
 
@@ -523,11 +521,7 @@ def _classes(labels):
 
 
 def _accuracy(problem, x, decide):
-    test = problem.test or (np.concatenate([a[:n] for a, n in zip(problem.features, problem.sizes)]), None)
-    features, labels = test
-    if labels is None:
-        real = problem.row_weights > 0
-        labels = problem.targets.argmax(-1)[real] if problem.outputs > 1 else problem.targets[..., 0][real]
+    features, labels = problem.test
     x = _one_model(x)
     right = [np.mean(decide(problem.predict(model, features)) == labels) for model in x.reshape(-1, problem.d)]
     return np.reshape(right, x.shape[:-2])

@@ -1,0 +1,304 @@
+"""A cluster of m workers in one process: exact arithmetic, simulated time, every byte counted."""
+
+import heapq
+from collections import Counter, deque
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+
+from course_lib import costs
+from course_lib.clusters.timing import ComputeTime, Constant, Link
+from course_lib.errors import CourseError
+from course_lib.topology import check_mixing
+
+
+class Span(NamedTuple):
+    """What one worker did for a while; kinds are "compute", "send" and "wait"."""
+
+    worker: int
+    kind: str
+    start: float
+    end: float
+
+
+class Arrival(NamedTuple):
+    """A gradient as it reaches the server: whose, what, and how many updates old its model is."""
+
+    worker: int
+    gradient: np.ndarray
+    staleness: int
+
+
+class SimulatedCluster:
+    """m workers with data, clocks and wires. A method sees the machines only through these calls.
+
+    Every worker has a clock; computing moves its own on, and whoever needs another's message waits for it.
+    One word is one number of the model, eight bytes in double precision.
+
+    Parameters
+    ----------
+    problem : Problem
+        What the workers hold.
+    seed : int
+        Worker i's mini-batches depend on (seed, i) alone; compute times on the seed.
+    compute : ComputeTime or float
+        Seconds a gradient takes; a number means always the same.
+    link : Link
+        Latency and bandwidth of every wire.
+    batch_size : int or array (m,), optional
+        Samples per worker in a gradient, drawn with replacement; all its data if left out.
+    replicates : int, optional
+        Repeat the experiment this often with independent mini-batches, in one array: models have
+        shape (replicates, ..., d).
+    all_reduce : str
+        Algorithm behind `mean`: one of ``costs.ALGORITHMS``. It sets the bill, not the result.
+    initial_model : array (d,), optional
+        Where runs start; the problem's own choice if left out.
+    """
+
+    def __init__(
+        self, problem, seed=0, compute=1e-3, link=None, batch_size=None, replicates=None, all_reduce="ring",
+        initial_model=None,
+    ):  # fmt: skip
+        self.problem, self.m, self.d = problem, problem.m, problem.d
+        self.seed, self.batch_size, self.replicates = seed, batch_size, replicates
+        self.compute = compute if isinstance(compute, ComputeTime) else Constant(compute)
+        self.compute.check(self.m)
+        self.link = link or Link()
+        self.all_reduce = all_reduce
+        costs.all_reduce(all_reduce, self.m, self.d, 0.0, 0.0)  # refuses an unknown algorithm here
+        if batch_size is not None and not (np.shape(batch_size) in ((), (self.m,)) and np.all(np.asarray(batch_size) >= 1)):
+            raise CourseError(f"batch_size must be a whole number from 1 on, or one for each of the {self.m} workers")
+        self.initial_model = problem.initial() if initial_model is None else np.asarray(initial_model, float)
+        if self.initial_model.shape != (self.d,):
+            raise CourseError(f"the initial model has shape {self.initial_model.shape}; this problem needs ({self.d},)")
+        self._bills, self._mixers = {}, {}
+        self._everyone, self._share = np.arange(self.m), problem.weights[None]
+        self.start()
+
+    def start(self, replicated=True):
+        """Boot every machine: clocks at zero, an empty ledger, fresh random streams.
+
+        Parameters
+        ----------
+        replicated : bool
+            One model for all, shape (1, d), or a copy for each worker, shape (m, d).
+
+        Returns
+        -------
+        array
+            The initial model; with a leading axis when there are replicates.
+        """
+        self.rounds, self.clock, self._still = 0, np.zeros(self.m), np.zeros(self.m)
+        self.ledger = Counter()  # (operation, messages, bytes) -> how often
+        self.spans = deque(maxlen=max(200_000 // self.m, 4))  # the last ones, so that memory is bounded
+        self._streams = None
+        self._timer = np.random.default_rng([self.seed, 0])
+        self._flight = None
+        lead = () if self.replicates is None else (self.replicates,)
+        return np.broadcast_to(self.initial_model, (*lead, 1 if replicated else self.m, self.d)).copy()
+
+    def zeros(self):
+        """A block of zeros, one row a worker, shaped like `start`."""
+        lead = () if self.replicates is None else (self.replicates,)
+        return np.zeros((*lead, self.m, self.d))
+
+    # ---- what methods call ------------------------------------------------------------------------------
+
+    def gradient(self, X):
+        """Each worker computes its gradient, at its own row of X or at the common model: (..., m, d)."""
+        batch = self._batch(slice(None)) if self.batch_size is not None else None
+        self._pass("compute", self.clock + self.compute.sample(self._timer, self._everyone))
+        return self.problem.gradient(X, batch)
+
+    def mean(self, V, weights=None):
+        """All-reduce: every worker learns the weighted mean of the rows of V, shape (..., 1, d).
+
+        The weights are the problem's unless given.
+        """
+        self._all_reduce(V.shape[-1] * V.itemsize)
+        return self.average(V, weights)
+
+    def average(self, V, weights=None):
+        """Weighted mean of rows that are in one place already: no communication."""
+        return (self._share if weights is None else np.reshape(weights, (1, -1))) @ V
+
+    def mix(self, X, W):
+        """Each worker averages its neighbours' rows with the weights in its row of W: W @ X.
+
+        W must have the sparsity of the network and keep the problem's weighted mean (equal weights:
+        doubly stochastic). Neighbours wait for each other, nobody else does.
+        """
+        mixer = self._mixer(W)
+        size = X.shape[-1] * X.itemsize
+        ready = np.maximum.reduceat(self.clock[mixer.heard], mixer.first)
+        self._pass("wait", ready)
+        self._pass("send", ready + mixer.degree * self.link.seconds(size))
+        self.ledger["mix", mixer.messages, mixer.messages * size] += 1
+        return _product(mixer.W, X)
+
+    def gather(self, V):
+        """Every worker sends its row to the server, worker 0, which receives one message at a time."""
+        self._through_server("gather", V.shape[-1] * V.itemsize)
+        return V
+
+    def broadcast(self, x):
+        """The server, worker 0, sends the model to every other worker, one message after another."""
+        self._through_server("broadcast", x.shape[-1] * x.itemsize)
+        return x
+
+    def arrivals(self, x):
+        """Gradients in the order in which they reach the server, without any barrier, for ever.
+
+        A worker reads x, computes, sends, and on arrival reads x again: change x in place.
+
+        Yields
+        ------
+        Arrival
+            Staleness is the number of arrivals since the worker read the model.
+        """
+        trip = self.link.seconds(x.shape[-1] * x.itemsize)
+        if self._flight is None:
+            self._flight = {"idle": list(range(self.m)), "queue": [], "read": {}, "version": {}, "arrived": 0}
+        flight = self._flight
+        while True:
+            for i in flight["idle"]:
+                flight["read"][i], flight["version"][i] = x.copy(), flight["arrived"]
+                begin = self.clock[i] + trip
+                end = begin + np.max(self.compute.sample(self._timer, self._everyone[i : i + 1]))
+                self.spans.append(("send", i, self.clock[i], begin))
+                self.spans.append(("compute", i, begin, end))
+                self.spans.append(("send", i, end, end + trip))
+                heapq.heappush(flight["queue"], (end + trip, i))
+            self.clock[i := flight["queue"][0][1]] = heapq.heappop(flight["queue"])[0]
+            here = slice(i, i + 1)
+            batch = self._batch(here) if self.batch_size is not None else None
+            gradient = self.problem.gradient(flight["read"].pop(i), batch, workers=here)
+            staleness = flight["arrived"] - flight["version"].pop(i)
+            flight["idle"], flight["arrived"] = [i], flight["arrived"] + 1
+            self.ledger["push and pull", 2, 2 * x.shape[-1] * x.itemsize] += 1
+            yield Arrival(i, gradient, staleness)
+
+    # ---- what the experiment reads ----------------------------------------------------------------------
+
+    @property
+    def seconds(self):
+        """Simulated time: the clock of the worker that is furthest on."""
+        return float(self.clock.max())
+
+    @property
+    def messages(self):
+        """Messages sent so far, by all workers together."""
+        return sum(times * messages for (_, messages, _), times in self.ledger.items())
+
+    @property
+    def bytes(self):
+        """Bytes sent so far, by all workers together."""
+        return sum(times * size for (_, _, size), times in self.ledger.items())
+
+    def trace(self):
+        """Who computed, sent and waited, and when: a list of Span, oldest first (the last 200,000 of them)."""
+        every = []
+        for kind, worker, start, end in self.spans:
+            if worker is not None:
+                every.append(Span(worker, kind, float(start), float(end)))
+            else:
+                start, end = np.broadcast_to(start, self.m), np.broadcast_to(end, self.m)
+                lasting = np.flatnonzero(end > start)
+                every.extend(Span(int(i), kind, float(start[i]), float(end[i])) for i in lasting)
+        return every
+
+    def state(self):
+        """Everything that changes during a run, apart from the method's own state: for `restore`."""
+        return {
+            "rounds": self.rounds,
+            "clock": self.clock.copy(),
+            "ledger": dict(self.ledger),
+            "timer": self._timer.bit_generator.state,
+            "streams": None if self._streams is None else [s.bit_generator.state for s in self._streams],
+            "flight": _copied(self._flight),
+        }
+
+    def restore(self, state):
+        """Go back to what `state` returned; the trace starts anew."""
+        self.start()
+        self.rounds, self.clock = state["rounds"], state["clock"].copy()
+        self.ledger.update(state["ledger"])
+        self._timer.bit_generator.state = state["timer"]
+        if state["streams"] is not None:
+            self._streams = self._fresh_streams()
+            for stream, saved in zip(self._streams, state["streams"]):
+                stream.bit_generator.state = saved
+        self._flight = _copied(state["flight"])
+
+    # ---- clocks and bills -------------------------------------------------------------------------------
+
+    def _pass(self, kind, end):
+        self.spans.append((kind, None, self.clock, end))
+        self.clock = end
+
+    def _barrier(self, seconds):
+        """All wait for the slowest, then communicate together for so many seconds."""
+        meet = np.maximum.reduce(self.clock)
+        self._pass("wait", meet)
+        self._pass("send", self._still + (meet + seconds))
+
+    def _all_reduce(self, size):
+        if size not in self._bills:
+            words = size // 8
+            cost = costs.all_reduce(self.all_reduce, self.m, words, self.link.latency, 8 / self.link.bandwidth)
+            traffic = round(costs.words_sent(self.all_reduce, self.m, words).mean * self.m)
+            self._bills[size] = cost.seconds, ("all-reduce", costs.messages(self.all_reduce, self.m, words), 8 * traffic)
+        seconds, entry = self._bills[size]
+        self._barrier(seconds)
+        self.ledger[entry] += 1
+
+    def _through_server(self, operation, size):
+        self._barrier((self.m - 1) * self.link.seconds(size))
+        self.ledger[operation, self.m - 1, (self.m - 1) * size] += 1
+
+    def _batch(self, workers):
+        if self._streams is None:
+            self._streams = self._fresh_streams()
+        return self.problem.sample(self._streams[workers], self.batch_size, workers, self.replicates)
+
+    def _fresh_streams(self):
+        return [np.random.default_rng([self.seed, 1, i]) for i in range(self.m)]
+
+    def _mixer(self, W):
+        if id(W) not in self._mixers:
+            self._mixers[id(W)] = _Mixer(W, self.problem.weights)
+        return self._mixers[id(W)]
+
+
+class _Mixer:
+    """A mixing matrix, checked once, with what the clocks and the ledger need to know of it."""
+
+    def __init__(self, W, weights):
+        self.W = W if sp.issparse(W) else np.asarray(W, float)
+        check_mixing(self.W, weights)
+        talks = sp.csr_array(self.W) + sp.eye_array(len(weights), format="csr")  # everyone hears himself
+        talks.sum_duplicates()
+        self.original = W  # keeps its id taken
+        self.heard, self.first = talks.indices, talks.indptr[:-1]
+        self.degree = np.diff(talks.indptr) - 1
+        self.messages = int(self.degree.sum())
+
+
+def _product(W, X):
+    if not sp.issparse(W) or X.ndim == 2:
+        return W @ X
+    return np.stack([W @ one for one in X.reshape(-1, *X.shape[-2:])]).reshape(X.shape)
+
+
+def _copied(flight):
+    if flight is None:
+        return None
+    return {
+        "idle": list(flight["idle"]),
+        "queue": list(flight["queue"]),
+        "read": {i: x.copy() for i, x in flight["read"].items()},
+        "version": dict(flight["version"]),
+        "arrived": flight["arrived"],
+    }

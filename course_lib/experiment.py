@@ -1,0 +1,233 @@
+"""Run a method and record it against three clocks: rounds, bytes, seconds."""
+
+import inspect
+import json
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from course_lib.errors import CourseError
+
+#: A run is stopped when its loss exceeds this many times its first loss (or is no number).
+BLOW_UP = 1e6
+
+
+@dataclass
+class History:
+    """What a run left behind. With R experiments at once, T records have shape (T, R).
+
+    Attributes
+    ----------
+    name : str
+        The method.
+    rounds, bytes, seconds : array, shape (T,)
+        The three clocks: the method's steps, bytes sent by all workers together, simulated seconds.
+    loss, gradient_norm : array, shape (T,) or (T, R)
+        Of the objective f at the (mean) model.
+    accuracy : array or None
+        On the test rows, where the problem has classes.
+    consensus : array
+        Root mean square distance of the workers' models from their mean.
+    model : array, shape (..., 1, d)
+        The last (mean) model.
+    state : tuple
+        The method's whole state, for ``start=``.
+    cluster : dict
+        The cluster's whole state, for ``cluster.restore``.
+    message : str
+        Empty, or why the run was stopped.
+    """
+
+    name: str
+    rounds: list = field(default_factory=list)
+    bytes: list = field(default_factory=list)
+    seconds: list = field(default_factory=list)
+    loss: list = field(default_factory=list)
+    gradient_norm: list = field(default_factory=list)
+    accuracy: list = field(default_factory=list)
+    consensus: list = field(default_factory=list)
+    model: np.ndarray = None
+    state: tuple = ()
+    cluster: dict = field(default_factory=dict)
+    message: str = ""
+
+    def save(self, path):
+        """Write everything to one .npz file; `load` gives it back bit for bit."""
+        arrays, rest = {}, {}
+        for item in fields(self):
+            rest[item.name] = _pack(getattr(self, item.name), item.name, arrays)
+        with open(path, "wb") as file:
+            np.savez(file, _rest=json.dumps(rest), **arrays)
+
+    @classmethod
+    def load(cls, path):
+        """Read what `save` wrote."""
+        with np.load(path) as arrays:
+            if "_rest" not in arrays:
+                raise CourseError(f"{path} does not hold a History")
+            rest = json.loads(str(arrays["_rest"]))
+            return cls(**{name: _unpack(value, arrays) for name, value in rest.items()})
+
+    def table(self, lines=8):
+        """A few records, evenly spaced, as rows of text."""
+        pick = np.unique(np.linspace(0, len(self.rounds) - 1, lines).astype(int))
+        head = ["rounds", "bytes", "seconds", "loss", "gradient_norm"]
+        head += ["accuracy"] if self.accuracy is not None else []
+        rows = [[_short(getattr(self, name)[k]) for name in head] for k in pick]
+        return [head, *rows]
+
+    def __repr__(self):
+        lines = ["".join(f"{cell:>15}" for cell in row) for row in self.table()]
+        return "\n".join([self.name, *lines, *([self.message] if self.message else [])])
+
+    def _repr_html_(self):
+        head, *rows = self.table()
+        cells = "".join(f"<th>{name.replace('_', ' ')}</th>" for name in head)
+        body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+        note = f"<p>{self.message}</p>" if self.message else ""
+        return f"<table><caption>{self.name}</caption><tr>{cells}</tr>{body}</table>{note}"
+
+
+def run(method, rounds, record_every=1, quiet=False):
+    """Let a method take so many steps, and record what it reaches.
+
+    Parameters
+    ----------
+    method : generator
+        A method applied to a cluster, such as ``sync_sgd(cluster, 0.1)``; the cluster must be an argument
+        named ``cluster``. A generator that is still in use goes on from where it is.
+    rounds : int
+        Steps to take.
+    record_every : int
+        Steps between two records; the last step is always recorded.
+    quiet : bool
+        No progress bar (it appears after two seconds) and no message.
+
+    Returns
+    -------
+    History
+    """
+    if rounds < 0 or record_every < 1:
+        raise CourseError("rounds must be at least 0, and record_every at least 1")
+    arguments = inspect.getgeneratorlocals(method) if inspect.isgenerator(method) else {}
+    if "cluster" not in arguments:
+        raise CourseError("run needs a method on a cluster, such as sync_sgd(cluster, 0.1), that was not used up")
+    cluster, history = arguments["cluster"], History(method.__name__)
+    fresh = inspect.getgeneratorstate(method) == inspect.GEN_CREATED
+    with np.errstate(over="ignore", invalid="ignore"):
+        bar = tqdm(total=rounds, desc=history.name, unit="round", delay=2, leave=False, disable=quiet)
+        with bar:
+            for k in range(rounds + 1):
+                state = next(method)
+                cluster.rounds += k > 0 or not fresh
+                if k % record_every == 0 or k == rounds:
+                    _record(history, cluster, state)
+                    history.message = _verdict(history)
+                    if history.message:
+                        break
+                    bar.update(k - bar.n)
+    _finish(history, cluster, state)
+    if history.message and not quiet:
+        print(history.message)
+    return history
+
+
+def sweep(make, values):
+    """Several runs as one array of experiments: ``make`` gets the values with shape (R, 1, 1).
+
+    Parameters
+    ----------
+    make : callable
+        Such as ``lambda eta: run(sync_sgd(cluster, eta), 100)``.
+    values : sequence of float
+
+    Returns
+    -------
+    dict of float to History
+        One a value, with records of shape (T,).
+    """
+    values = np.asarray(values, float)
+    together = make(values.reshape(-1, 1, 1))
+    return {float(value): _one(together, r) for r, value in enumerate(values)}
+
+
+def _record(history, cluster, state):
+    problem = cluster.problem
+    models = state[0] if isinstance(state, tuple) else state
+    model = models if models.shape[-2] == 1 else cluster.average(models)
+    history.rounds.append(cluster.rounds)
+    history.bytes.append(cluster.bytes)
+    history.seconds.append(cluster.seconds)
+    history.loss.append(problem.loss(model))
+    history.gradient_norm.append(np.linalg.norm(problem.full_gradient(model)[..., 0, :], axis=-1))
+    history.consensus.append(np.sqrt(((models - model) ** 2).sum(-1).mean(-1)))
+    if hasattr(problem, "accuracy"):
+        history.accuracy.append(problem.accuracy(model))
+    history.model = model
+
+
+def _verdict(history):
+    first, last = np.asarray(history.loss[0]), np.asarray(history.loss[-1])
+    bad = ~(last <= BLOW_UP * np.maximum(np.abs(first), 1e-12))
+    if not bad.all():
+        return ""
+    size = float(np.nanmax(np.where(np.isfinite(last), last, np.inf)))
+    return (
+        f"{history.name} diverged: the loss went from {float(np.max(first)):.3g} to {size:.3g} "
+        f"by round {history.rounds[-1]}, so the run was stopped. A smaller step size should help."
+    )
+
+
+def _finish(history, cluster, state):
+    for name in ("rounds", "bytes", "seconds", "loss", "gradient_norm", "consensus", "accuracy"):
+        records = getattr(history, name)  # a sweep may start from one model and only then fan out
+        setattr(history, name, np.stack(np.broadcast_arrays(*records)) if records else None)
+    history.state = tuple(np.copy(s) if isinstance(s, np.ndarray) else s for s in _tuple(state))
+    history.model = history.model.copy()
+    history.cluster = cluster.state()
+
+
+def _tuple(state):
+    return state if isinstance(state, tuple) else (state,)
+
+
+def _one(together, r):
+    single = History(together.name, together.rounds, together.bytes, together.seconds)
+    for name in ("loss", "gradient_norm", "accuracy", "consensus"):
+        values = getattr(together, name)
+        setattr(single, name, None if values is None else values[:, r])
+    single.model = together.model[r]
+    single.state = tuple(s[r] if isinstance(s, np.ndarray) and s.ndim == 3 else s for s in together.state)
+    single.cluster = together.cluster
+    return single
+
+
+def _short(value):
+    if np.ndim(value):
+        return " ".join(_short(v) for v in np.ravel(value)[:4]) + (" ..." if np.size(value) > 4 else "")
+    return f"{int(value):,}" if np.issubdtype(np.asarray(value).dtype, np.integer) else f"{float(value):.4g}"
+
+
+def _pack(value, name, arrays):
+    """Arrays go into `arrays`; what is left is JSON, with tuples and non-string keys told apart."""
+    if isinstance(value, np.ndarray):
+        arrays[name] = value
+        return {"array": name}
+    if isinstance(value, dict):
+        items = [[_pack(k, f"{name}.{j}k", arrays), _pack(v, f"{name}.{j}", arrays)] for j, (k, v) in enumerate(value.items())]
+        return {"dict": items}
+    if isinstance(value, (tuple, list)):
+        return {type(value).__name__: [_pack(v, f"{name}.{j}", arrays) for j, v in enumerate(value)]}
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _unpack(value, arrays):
+    if not isinstance(value, dict):
+        return value
+    [(kind, content)] = value.items()
+    if kind == "array":
+        return arrays[content]
+    if kind == "dict":
+        return {_unpack(k, arrays): _unpack(v, arrays) for k, v in content}
+    return {"tuple": tuple, "list": list}[kind](_unpack(v, arrays) for v in content)

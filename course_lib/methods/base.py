@@ -1,0 +1,53 @@
+"""What every method shares: arguments checked at the call, and step sizes that may be schedules."""
+
+import functools
+import inspect
+import numbers
+
+import numpy as np
+
+from course_lib.errors import CourseError
+
+
+def method(generator):
+    """Turn a generator function into a method of the course.
+
+    The arguments are checked when the method is called, not when it first runs, and `step_size`, a positive
+    number, an array of them (one experiment each, shape (R, 1, 1)), or a function of the step t, reaches the
+    body as a function of t.
+    """
+
+    @functools.wraps(generator)
+    def checked(*args, **kwargs):
+        try:
+            bound = inspect.signature(generator).bind(*args, **kwargs)
+        except TypeError as error:
+            raise CourseError(f"{generator.__name__}: {error}") from None
+        arguments = bound.arguments
+        if not hasattr(arguments["cluster"], "gradient"):
+            raise CourseError(f"{generator.__name__} runs on a cluster, such as SimulatedCluster(problem)")
+        if "step_size" in arguments:
+            arguments["step_size"] = schedule(arguments["step_size"])
+        for name in ("local_steps",):
+            if name in arguments and not (isinstance(arguments[name], numbers.Integral) and arguments[name] >= 1):
+                raise CourseError(f"{name} must be a whole number from 1 on, not {arguments[name]}")
+        return generator(*bound.args, **bound.kwargs)
+
+    return checked
+
+
+def schedule(step_size):
+    """A function of the step t, from a positive number, an array of them, or such a function."""
+    if callable(step_size):
+        return step_size
+    steps = np.asarray(step_size, float)
+    if not (np.isfinite(steps).all() and (steps > 0).all()):
+        raise CourseError(f"the step size must be positive, not {step_size}")
+    if steps.ndim not in (0, 3):
+        raise CourseError(f"several step sizes need shape (R, 1, 1), one experiment each; this one is {steps.shape}")
+    return lambda t: steps
+
+
+def inverse_time(beta, gamma):
+    """The schedule beta / (gamma + t) of Robbins and Monro (1951), t = 0, 1, 2, ..."""
+    return lambda t: beta / (gamma + t)

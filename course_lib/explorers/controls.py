@@ -25,6 +25,8 @@ def number(value):
     """
     if isinstance(value, int) and abs(value) < 1e6:
         return f"{value:,}"  # counts are exact
+    if not np.isfinite(value):
+        return "undefined" if np.isnan(value) else "∞"
     rounded = float(f"{value:.3g}")
     size = abs(rounded)
     if size >= 1e12 or 0 < size < 1e-6:
@@ -42,7 +44,7 @@ def quantity(value, unit=""):
     >>> quantity(1e-5, "s"), quantity(12.5e9, "B/s"), quantity(8, "workers")
     ('10 µs', '12.5 GB/s', '8 workers')
     """
-    if unit not in SCALED_UNITS:
+    if unit not in SCALED_UNITS or not np.isfinite(value):
         return f"{number(value)} {unit}".strip()
     rounded = float(f"{value:.3g}")
     exponent = 3 * int(np.floor(np.log10(abs(rounded)) / 3 + 1e-9)) if rounded else 0

@@ -133,15 +133,18 @@ class Explorer:
         return view
 
     def _redraw(self, view):
-        """Bring picture and sentence to where the controls stand now, in one message to the page."""
-        places = view.places
-        try:
-            picture = self.picture(**self.at(places))
-            png, sentence = self.canvas.png(picture), picture.sentence
-        except Exception as error:  # the page is the only place where the reader would see it
-            png, sentence = view.png, f"No picture for this setting: {error}"
-        with view.hold_sync():
-            view.png, view.sentence, view.shown = png, sentence, places
+        """Bring picture and sentence to where the controls stand: the last value wins, whoever calls."""
+        with self.canvas.lock:
+            places = view.places
+            if view.shown == places:
+                return
+            try:
+                picture = self.picture(**self.at(places))
+                png, sentence = self.canvas.png(picture), picture.sentence
+            except Exception as error:  # the page is the only place where the reader would see it
+                png, sentence = view.png, f"No picture for this setting: {error}"
+            with view.hold_sync():  # one message, so that picture and sentence change together
+                view.png, view.sentence, view.shown = png, sentence, places
 
     def _spec(self):
         return {

@@ -6,7 +6,7 @@ top of them. That is what makes an explorer answer at once: a full drawing costs
 
 from dataclasses import dataclass
 from struct import pack
-from threading import Lock
+from threading import RLock
 from zlib import compress, crc32
 
 import matplotlib
@@ -180,7 +180,7 @@ class Canvas:
     """
 
     def __init__(self, axes, size):
-        self.lock = Lock()
+        self.lock = RLock()
         with matplotlib.rc_context(plots.STYLE):
             inches = (size[0] / PIXELS_PER_INCH, size[1] / PIXELS_PER_INCH)
             self.figure = Figure(figsize=inches, dpi=PIXELS_PER_INCH * SHARPNESS)

@@ -1,0 +1,185 @@
+"""A notebook in JupyterLab in Chromium, and an explorer in it, driven as a student would: by keyboard."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+BROWSER_ARGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+QUIET = """{"@jupyterlab/apputils-extension:notification":
+    {"fetchNews": "false", "checkForUpdates": false, "doNotDisturbMode": true}}"""
+
+
+def free_port():
+    """A loopback port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def jupyter_lab(folder):
+    """JupyterLab on a folder of notebooks, without token, news or a browser of its own; yields its address.
+
+    Its settings, workspaces and run-time files live in a hidden folder there, so nothing of the user's is
+    read or written.
+    """
+    private = folder / ".jupyter"
+    private.mkdir()
+    overrides = private / "lab-settings"
+    overrides.mkdir()
+    (overrides / "overrides.json").write_text(QUIET)
+    homes = (
+        "JUPYTER_CONFIG_DIR",
+        "JUPYTER_DATA_DIR",
+        "JUPYTER_RUNTIME_DIR",
+        "JUPYTERLAB_WORKSPACES_DIR",
+        "IPYTHONDIR",
+    )
+    environment = os.environ | {home: str(private / home.lower()) for home in homes}
+    port = free_port()
+    options = [
+        f"--ServerApp.root_dir={folder}", f"--ServerApp.port={port}", "--ServerApp.ip=127.0.0.1",
+        "--ServerApp.open_browser=False", "--ServerApp.allow_root=True", "--IdentityProvider.token=",
+        "--ServerApp.password=", "--LabApp.news_url=None", "--LabApp.extension_manager=readonly",
+        f"--LabApp.app_settings_dir={overrides}", "--ServerApp.log_level=ERROR",
+    ]  # fmt: skip
+    with open(private / "server.log", "w") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "jupyterlab", *options], env=environment, stdout=log, stderr=log,
+            start_new_session=True,
+        )  # fmt: skip
+    try:
+        address = f"http://127.0.0.1:{port}"
+        _wait_for(address, server, private / "server.log")
+        yield address
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)  # the server and its kernels
+        server.wait(timeout=20)
+
+
+def _wait_for(address, server, log, seconds=60):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            return urllib.request.urlopen(f"{address}/api", timeout=2).read()
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            if server.poll() is not None:
+                break
+            time.sleep(0.2)
+    raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()[-2000:]}")
+
+
+@contextmanager
+def chromium(**options):
+    """The system's Chromium, without a window."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=BROWSER_ARGS, **options)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+class NotebookPage:
+    """One notebook open in JupyterLab.
+
+    Parameters
+    ----------
+    page : playwright Page
+    address : str
+        Of the server.
+    path : str
+        The notebook's path under the server's folder.
+    """
+
+    def __init__(self, page, address, path):
+        self.page = page
+        with page.expect_websocket(lambda socket: "/api/kernels/" in socket.url, timeout=60_000) as socket:
+            page.goto(f"{address}/doc/tree/{path}")
+        socket.value.wait_for_event("framereceived")  # before it, the kernel takes no orders
+        self.page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for(state="attached")
+
+    def run_all(self, seconds=120):
+        """Run all cells as a reader does, by the menu; return when each has run and the kernel is idle."""
+        self.page.get_by_role("menuitem", name="Run", exact=True).click()
+        self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        self.page.wait_for_function(
+            """() => {
+                const prompts = [...document.querySelectorAll(".jp-CodeCell .jp-InputPrompt")];
+                const idle = document.querySelector(".jp-Notebook-ExecutionIndicator[data-status='idle']");
+                return idle && prompts.length && prompts.every(prompt => /[0-9]/.test(prompt.textContent));
+            }""",
+            timeout=seconds * 1000,
+        )
+
+    def explorer(self, title):
+        """The explorer of that title, scrolled into view."""
+        explorer = ExplorerOnPage(self.page, title)
+        explorer.section.scroll_into_view_if_needed(timeout=30_000)
+        explorer.wait_until_current()
+        return explorer
+
+
+class ExplorerOnPage:
+    """An explorer as the page shows it, found by what a screen reader would say."""
+
+    def __init__(self, page, title):
+        self.page = page
+        self.section = page.get_by_role("region", name=title).first
+        self.image = self.section.locator("figure img")
+
+    def slider(self, label):
+        """The slider with this accessible name."""
+        return self.section.get_by_role("slider", name=label, exact=True)
+
+    def choice(self, label):
+        """The list with this accessible name."""
+        return self.section.get_by_role("combobox", name=label, exact=True)
+
+    def button(self, name):
+        """The button with this accessible name: a preset, "Reset", an answer."""
+        return self.section.get_by_role("button", name=name, exact=True)
+
+    @property
+    def sentence(self):
+        """What the page says the picture shows."""
+        return self.section.locator("figcaption").inner_text()
+
+    @property
+    def png(self):
+        """The bytes of the picture that the page shows."""
+        script = "async image => [...new Uint8Array(await (await fetch(image.src)).arrayBuffer())]"
+        return bytes(self.image.evaluate(script))
+
+    @property
+    def height(self):
+        """Height of the whole explorer in CSS pixels."""
+        return self.section.bounding_box()["height"]
+
+    def wait_until_current(self, seconds=30):
+        """Wait until the picture shown belongs to where the controls stand."""
+        current = self.section.locator("figure[aria-busy='false']")
+        current.wait_for(timeout=seconds * 1000)
+
+    def press(self, control, *keys):
+        """Press keys on a control one after another; return when the picture has followed."""
+        control.focus()
+        for key in keys:
+            before = self.image.get_attribute("src")
+            control.press(key)
+            changed = "([image, before]) => image.src !== before && image.complete"
+            self.page.wait_for_function(changed, arg=[self.image.element_handle(), before])
+        self.wait_until_current()

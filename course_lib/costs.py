@@ -35,6 +35,13 @@ class Cost(NamedTuple):
     seconds: float | np.ndarray
 
 
+class Traffic(NamedTuple):
+    """All messages of one all-reduce, and the words in them."""
+
+    messages: int | np.ndarray
+    words: int | np.ndarray
+
+
 class Sent(NamedTuple):
     """Words that a worker sends in one all-reduce: the busiest worker, and the mean over all m."""
 
@@ -105,6 +112,25 @@ def words_sent(algorithm, m, d, shards=1):
     return Sent(_plain(bill.busiest), _plain(bill.total / np.asarray(m)))
 
 
+def traffic(algorithm, m, d, shards=1):
+    """Messages and words that all workers together send in one all-reduce.
+
+    Parameters and errors are those of `all_reduce`.
+
+    Returns
+    -------
+    Traffic
+        `(messages, words)`.
+
+    Examples
+    --------
+    >>> traffic("ring", m=8, d=840)
+    Traffic(messages=112, words=11760)
+    """
+    bill = _bill(algorithm, m, d, shards)
+    return Traffic(_plain(bill.messages), _plain(bill.total))
+
+
 def bandwidth_lower_bound(m, d):
     """Words that some worker must send in any all-reduce of m vectors of d words: 2 (m - 1) d / m.
 
@@ -158,33 +184,35 @@ class _Bill(NamedTuple):
     words: np.ndarray  # on the critical path
     busiest: np.ndarray  # words sent by the worker that sends most
     total: np.ndarray  # words sent by all
+    messages: np.ndarray  # messages sent by all
 
 
 def _naive(m, d, shards):
-    return _Bill(m - 1, (m - 1) * d, (m - 1) * d, m * (m - 1) * d)
+    return _Bill(m - 1, (m - 1) * d, (m - 1) * d, m * (m - 1) * d, m * (m - 1))
 
 
 def _parameter_server(m, d, shards):
     shard = _ceil_divide(d, shards)
     # The host of the largest shard pushes the rest of its vector and answers m - 1 pulls.
-    return _Bill(2 * (m - 1), 2 * (m - 1) * shard, d - shard + (m - 1) * shard, 2 * (m - 1) * d)
+    return _Bill(2 * (m - 1), 2 * (m - 1) * shard, d - shard + (m - 1) * shard, 2 * (m - 1) * d, 2 * (m - 1) * shards)
 
 
 def _tree(m, d, shards):
     depth = _ceil_log2(m)
-    return _Bill(2 * depth, 2 * depth * d, depth * d, 2 * (m - 1) * d)
+    return _Bill(2 * depth, 2 * depth * d, depth * d, 2 * (m - 1) * d, 2 * (m - 1))
 
 
 def _recursive_doubling(m, d, shards):
     q, folded = _powers_of_two(m)
     fold = folded > 0
-    return _Bill(q + 2 * fold, (q + 2 * fold) * d, (q + fold) * d, (2**q * q + 2 * folded) * d)
+    messages = 2**q * q + 2 * folded
+    return _Bill(q + 2 * fold, (q + 2 * fold) * d, (q + fold) * d, messages * d, messages)
 
 
 def _ring(m, d, shards):
     # A worker sends every chunk twice but two neighbouring ones once; the smallest are the last two.
     busiest = (m > 1) * (2 * d - d // m - (d + 1) // m)
-    return _Bill(2 * (m - 1), 2 * (m - 1) * _ceil_divide(d, m), busiest, 2 * (m - 1) * d)
+    return _Bill(2 * (m - 1), 2 * (m - 1) * _ceil_divide(d, m), busiest, 2 * (m - 1) * d, 2 * m * (m - 1))
 
 
 def _halving_doubling(m, d, shards):
@@ -192,7 +220,8 @@ def _halving_doubling(m, d, shards):
     fold = folded > 0
     halves = sum((k <= q) * _ceil_divide(d, 2**k) for k in range(1, np.max(q) + 1))
     busiest = d + halves - _ceil_divide(d, 2**q)
-    return _Bill(2 * q + 2 * fold, 2 * halves + 2 * fold * d, busiest + fold * d, 2 * (m - 1) * d)
+    messages = 2 * 2**q * q + 2 * folded
+    return _Bill(2 * q + 2 * fold, 2 * halves + 2 * fold * d, busiest + fold * d, 2 * (m - 1) * d, messages)
 
 
 _FORMS = {

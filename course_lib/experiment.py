@@ -215,8 +215,8 @@ def _pack(value, name, arrays):
         arrays[name] = value
         return {"array": name}
     if isinstance(value, dict):
-        items = [[_pack(k, f"{name}.{j}k", arrays), _pack(v, f"{name}.{j}", arrays)] for j, (k, v) in enumerate(value.items())]
-        return {"dict": items}
+        pairs = enumerate(value.items())
+        return {"dict": [[_pack(k, f"{name}.{j}k", arrays), _pack(v, f"{name}.{j}", arrays)] for j, (k, v) in pairs]}
     if isinstance(value, (tuple, list)):
         return {type(value).__name__: [_pack(v, f"{name}.{j}", arrays) for j, v in enumerate(value)]}
     return value.item() if isinstance(value, np.generic) else value

@@ -76,7 +76,8 @@ def metropolis(graph, weights=None):
     if set(graph.nodes) != set(range(m)):
         raise CourseError("the graph's nodes must be the workers 0 ... m-1")
     if not nx.is_connected(graph):
-        raise CourseError(f"the graph falls into {nx.number_connected_components(graph)} parts that never hear of each other")
+        parts = nx.number_connected_components(graph)
+        raise CourseError(f"the graph falls into {parts} parts that never hear of each other")
     share = np.ones(m) if weights is None else np.asarray(weights, float)
     degree = np.array([graph.degree(i) - 2 * graph.has_edge(i, i) for i in range(m)])
     i, j = np.array([e for e in graph.edges if e[0] != e[1]], int).reshape(-1, 2).T
@@ -114,7 +115,7 @@ def check_mixing(W, weights):
 
 
 def spectral_gap(W):
-    """Distance 1 - rho from no averaging at all, where rho = ||W - 11^T/m||_2; symmetric W: max(|lambda_2|, |lambda_m|).
+    """Distance 1 - rho from no averaging at all, rho = ||W - 11^T/m||_2 (symmetric W: max(|lambda_2|, |lambda_m|)).
 
     Parameters
     ----------

@@ -68,7 +68,7 @@ class SimulatedCluster:
         self.link = link or Link()
         self.all_reduce = all_reduce
         costs.all_reduce(all_reduce, self.m, self.d, 0.0, 0.0)  # refuses an unknown algorithm here
-        if batch_size is not None and not (np.shape(batch_size) in ((), (self.m,)) and np.all(np.asarray(batch_size) >= 1)):
+        if batch_size is not None and (np.shape(batch_size) not in ((), (self.m,)) or np.min(batch_size) < 1):
             raise CourseError(f"batch_size must be a whole number from 1 on, or one for each of the {self.m} workers")
         self.initial_model = problem.initial() if initial_model is None else np.asarray(initial_model, float)
         if self.initial_model.shape != (self.d,):
@@ -248,8 +248,8 @@ class SimulatedCluster:
         if size not in self._bills:
             words = size // 8
             cost = costs.all_reduce(self.all_reduce, self.m, words, self.link.latency, 8 / self.link.bandwidth)
-            traffic = round(costs.words_sent(self.all_reduce, self.m, words).mean * self.m)
-            self._bills[size] = cost.seconds, ("all-reduce", costs.messages(self.all_reduce, self.m, words), 8 * traffic)
+            traffic = costs.traffic(self.all_reduce, self.m, words)
+            self._bills[size] = cost.seconds, ("all-reduce", traffic.messages, 8 * traffic.words)
         seconds, entry = self._bills[size]
         self._barrier(seconds)
         self.ledger[entry] += 1

@@ -73,7 +73,7 @@ def step_size_picture(step_size, workers):
     if step_size * problem.L >= 2:
         answer = "is above 2/L: the run diverges, whatever the number of workers."
     elif within:
-        answer = f"ends near {quantity(end)}; the theorem allows {quantity(bound[-1])}. Twice the workers, half the floor."
+        answer = f"ends near {quantity(end)}; the theorem allows {quantity(bound[-1])}. Twice the workers halve both."
     else:
         answer = f"ends near {quantity(end)}, but it is above 1/L, so the theorem is silent."
     marks = [

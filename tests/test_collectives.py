@@ -35,6 +35,7 @@ def test_counts_equal_the_closed_forms(name, case):
     sent = costs.words_sent(name, m, d, **options(name, shards))
     assert (net.rounds, net.words) == (cost.rounds, cost.words)
     assert (net.sent.max(), net.sent.mean()) == (sent.max, sent.mean)
+    assert (len(net.log), net.total) == costs.traffic(name, m, d, **options(name, shards))
     assert net.words >= net.sent.max() >= costs.bandwidth_lower_bound(m, d)
     assert net.rounds >= costs.latency_lower_bound(m)
 

@@ -1,4 +1,4 @@
-"""Explorers without a browser: pure functions with words for what they show, and the engine that draws them."""
+"""Explorers without a browser: pure functions with words for what they show, and the engine that draws."""
 
 import base64
 import io
@@ -109,9 +109,7 @@ def test_all_reduce_times_match_theory():
     picture = all_reduce_times(workers=64, latency=1e-5, bandwidth=12.5e9, model=25 * 10**6)
     measured = {}
     for curve in picture.marks[:6]:
-        measured[curve.look["label"]] = 1e3 * np.exp(
-            np.interp(np.log(2.5e7), np.log(curve.x), np.log(curve.y))
-        )
+        measured[curve.look["label"]] = 1e3 * np.exp(np.interp(np.log(2.5e7), np.log(curve.x), np.log(curve.y)))
     expected = {"naive": 505, "recursive doubling": 48, "ring": 17.0, "halving-doubling": 15.9}
     for name, milliseconds in expected.items():
         assert measured[name] == pytest.approx(milliseconds, rel=0.01)

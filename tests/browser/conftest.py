@@ -1,13 +1,10 @@
-"""One JupyterLab and one Chromium for all browser tests."""
+"""One JupyterLab and one Chromium for all browser tests; a kernel and a page of its own for each."""
 
-import shutil
-from pathlib import Path
+from itertools import count
 
+import nbformat
 import pytest
-
-from .harness import CHROMIUM, NotebookPage, chromium, jupyter_lab
-
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+from harness import CHROMIUM, NotebookPage, chromium, jupyter_lab, shut_down_kernels
 
 
 @pytest.fixture(scope="session")
@@ -16,27 +13,21 @@ def lab(tmp_path_factory):
         pytest.skip("NO CHROMIUM: explorers were NOT tested in a browser; apt-get install chromium")
     folder = tmp_path_factory.mktemp("lab")
     with jupyter_lab(folder) as address, chromium() as browser:
-        yield folder, address, browser
+        yield folder, address, browser, count()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def open_notebook(lab):
-    """Open a copy of a notebook: give a path, or a notebook node to write."""
-    folder, address, browser = lab
-    contexts = []
+    """Open a copy of a notebook, given by its path or as a notebook node, under a name not used before."""
+    folder, address, browser, number = lab
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
 
-    def open_copy(notebook, name="notebook.ipynb"):
-        import nbformat
-
-        if isinstance(notebook, (str, Path)):
-            name = Path(notebook).name
-            shutil.copy(NOTEBOOKS / notebook, folder / name)
-        else:
-            nbformat.write(notebook, folder / name)
-        contexts.append(browser.new_context(viewport={"width": 1280, "height": 900}))
-        page = contexts[-1].new_page()
-        return NotebookPage(page, address, name)
+    def open_copy(notebook):
+        name = f"notebook_{next(number)}.ipynb"
+        content = notebook if isinstance(notebook, dict) else nbformat.read(notebook, as_version=4)
+        nbformat.write(content, folder / name)
+        return NotebookPage(context.new_page(), address, name)
 
     yield open_copy
-    for context in contexts:
-        context.close()
+    context.close()
+    shut_down_kernels(address)

@@ -1,5 +1,6 @@
 """A notebook in JupyterLab in Chromium, and an explorer in it, driven as a student would: by keyboard."""
 
+import json
 import os
 import shutil
 import signal
@@ -51,7 +52,8 @@ def jupyter_lab(folder):
     options = [
         f"--ServerApp.root_dir={folder}", f"--ServerApp.port={port}", "--ServerApp.ip=127.0.0.1",
         "--ServerApp.open_browser=False", "--ServerApp.allow_root=True", "--IdentityProvider.token=",
-        "--ServerApp.password=", "--LabApp.news_url=None", "--LabApp.extension_manager=readonly",
+        "--ServerApp.password=", "--ServerApp.disable_check_xsrf=True",
+        "--LabApp.news_url=None", "--LabApp.extension_manager=readonly",
         f"--LabApp.app_settings_dir={overrides}", "--ServerApp.log_level=ERROR",
     ]  # fmt: skip
     with open(private / "server.log", "w") as log:
@@ -78,6 +80,15 @@ def _wait_for(address, server, log, seconds=60):
                 break
             time.sleep(0.2)
     raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()[-2000:]}")
+
+
+def shut_down_kernels(address):
+    """End all kernels of a server, as closing the notebooks would not."""
+    with urllib.request.urlopen(f"{address}/api/sessions") as answer:
+        sessions = json.load(answer)
+    for session in sessions:
+        request = urllib.request.Request(f"{address}/api/sessions/{session['id']}", method="DELETE")
+        urllib.request.urlopen(request).close()
 
 
 @contextmanager
@@ -125,9 +136,9 @@ class NotebookPage:
             timeout=seconds * 1000,
         )
 
-    def explorer(self, title):
-        """The explorer of that title, scrolled into view."""
-        explorer = ExplorerOnPage(self.page, title)
+    def explorer(self, title, nth=0):
+        """The explorer of that title (the nth view of it), scrolled into view."""
+        explorer = ExplorerOnPage(self.page, title, nth)
         explorer.section.scroll_into_view_if_needed(timeout=30_000)
         explorer.wait_until_current()
         return explorer
@@ -136,9 +147,9 @@ class NotebookPage:
 class ExplorerOnPage:
     """An explorer as the page shows it, found by what a screen reader would say."""
 
-    def __init__(self, page, title):
+    def __init__(self, page, title, nth=0):
         self.page = page
-        self.section = page.get_by_role("region", name=title).first
+        self.section = page.get_by_role("region", name=title, exact=True).nth(nth)
         self.image = self.section.locator("figure img")
 
     def slider(self, label):
@@ -168,6 +179,17 @@ class ExplorerOnPage:
     def height(self):
         """Height of the whole explorer in CSS pixels."""
         return self.section.bounding_box()["height"]
+
+    @property
+    def top(self):
+        """Where it begins on the screen, in CSS pixels."""
+        return self.section.bounding_box()["y"]
+
+    def unlock(self):
+        """Commit to the first answer, where a prediction is asked for."""
+        answers = self.section.get_by_role("group", name="Predict first").get_by_role("button")
+        if answers.count() and answers.first.is_enabled():
+            answers.first.click()
 
     def wait_until_current(self, seconds=30):
         """Wait until the picture shown belongs to where the controls stand."""

@@ -1,0 +1,184 @@
+"""Explorers as students meet them: in JupyterLab, in Chromium, with the keyboard.
+
+What the page shows is compared with what the explorer's pure function gives for the same values.
+"""
+
+import io
+from functools import cache
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from PIL import Image
+
+from course_lib.explorers import catalogue
+from course_lib.explorers.costs import all_reduce_explorer
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+LECTURES = sorted(
+    path.name for path in NOTEBOOKS.glob("*.ipynb") if "course_lib.explorers" in path.read_text(encoding="utf-8")
+)
+
+
+def lecture_of(*cells):
+    """A small notebook with some text below, so that a jump of the page would show."""
+    code = [nbformat.v4.new_code_cell(cell) for cell in cells]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    after = nbformat.v4.new_markdown_cell("\n\n".join(["Below the explorer."] * 40))
+    return nbformat.v4.new_notebook(cells=[*code, after], metadata={"kernelspec": kernel})
+
+
+def shows(shown, explorer, **values):
+    """Sentence and picture on the page are those that the pure function gives for these values."""
+    assert shown.sentence == explorer.show(**values).sentence
+    here = np.asarray(Image.open(io.BytesIO(shown.png)))
+    there = np.asarray(Image.open(io.BytesIO(explorer.png(**values))))
+    assert here.shape == there.shape
+    assert np.mean(np.any(here != there, axis=-1)) < 1e-3
+    return True
+
+
+@pytest.fixture(scope="module")
+def all_reduce_page(open_notebook):
+    """A notebook with two views of the explorer of the all-reduce's cost, run."""
+    page = open_notebook(lecture_of("from course_lib.explorers.costs import all_reduce_explorer as e\ne", "e"))
+    page.run_all()
+    return page
+
+
+@pytest.fixture
+def all_reduce(all_reduce_page):
+    """The first of the two views, unlocked, at its start."""
+    shown = all_reduce_page.explorer(all_reduce_explorer.title)
+    shown.unlock()
+    shown.button("Reset").click()
+    shown.wait_until_current()
+    return shown
+
+
+def test_prediction_comes_first(all_reduce_page):
+    """Controls are locked and the picture is veiled until an answer is given; nothing moves when it is."""
+    shown = all_reduce_page.explorer(all_reduce_explorer.title)
+    height = shown.height
+    assert shown.slider("workers").is_disabled()
+    assert not shown.image.is_visible()
+    shown.button("halving-doubling").press("Enter")
+    shown.image.wait_for(state="visible")
+    assert shown.slider("workers").is_enabled()
+    assert shown.height == height
+
+
+def test_slider_moves_by_keyboard_and_the_picture_answers(all_reduce):
+    assert shows(all_reduce, all_reduce_explorer)
+    latency = all_reduce.slider("latency of a message")
+    height, top = all_reduce.height, all_reduce.top
+    all_reduce.press(latency, "ArrowRight", "ArrowRight")
+    assert latency.get_attribute("aria-valuetext") == "50 µs", "the value is announced in words"
+    assert shows(all_reduce, all_reduce_explorer, latency=5e-5)
+    all_reduce.press(latency, "End", "ArrowDown", "ArrowDown")
+    assert shows(all_reduce, all_reduce_explorer, latency=2e-2)
+    assert (all_reduce.height, all_reduce.top) == (height, top), "the page jumped"
+    assert latency.evaluate("slider => slider === document.activeElement"), "arrow keys went to the notebook"
+
+
+def test_last_key_of_a_burst_wins(all_reduce):
+    bandwidth = all_reduce.slider("bandwidth of a link")
+    bandwidth.focus()
+    for key in ["ArrowLeft"] * 9 + ["ArrowRight"] * 2:
+        bandwidth.press(key)
+    all_reduce.wait_until_current()
+    assert shows(all_reduce, all_reduce_explorer, bandwidth=5e7)
+
+
+def test_choice_presets_and_reset(all_reduce):
+    all_reduce.press(all_reduce.choice("model"), "Home")
+    assert shows(all_reduce, all_reduce_explorer, model=1000)
+    all_reduce.press(all_reduce.button("home internet"), "Enter")
+    assert shows(all_reduce, all_reduce_explorer, latency=1e-2, bandwidth=1e6, workers=16)
+    assert all_reduce.slider("workers").get_attribute("aria-valuetext") == "16"
+    all_reduce.press(all_reduce.button("Reset"), "Space")
+    assert shows(all_reduce, all_reduce_explorer)
+
+
+def test_mouse_drags_a_slider(all_reduce):
+    workers = all_reduce.slider("workers")
+    box = workers.bounding_box()
+    mouse = all_reduce.page.mouse
+    mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    mouse.down()
+    mouse.move(box["x"] + box["width"] + 5, box["y"], steps=8)
+    mouse.up()
+    all_reduce.wait_until_current()
+    assert shows(all_reduce, all_reduce_explorer, workers=1024)
+
+
+def test_keyboard_alone_reaches_everything(all_reduce):
+    """From the first answer on, Tab passes each control once, in the order in which they stand."""
+    all_reduce.slider("workers").focus()
+    reached = []
+    for _ in range(7):
+        name = "document.activeElement.labels?.[0]?.textContent || document.activeElement.textContent"
+        reached.append(all_reduce.page.evaluate(name))
+        all_reduce.page.keyboard.press("Tab")
+    sliders = ["workers", "latency of a message", "bandwidth of a link"]
+    assert reached == [*sliders, "model", "data centre", "home internet", "tiny model"]
+
+
+def test_two_views_move_together(all_reduce_page, all_reduce):
+    second = all_reduce_page.explorer(all_reduce_explorer.title, nth=1)
+    all_reduce.press(all_reduce.slider("workers"), "End")
+    second.wait_until_current()
+    assert shows(second, all_reduce_explorer, workers=1024)
+
+
+@pytest.fixture(scope="module")
+def lecture_page(open_notebook):
+    """A lecture, open and run from top to bottom, once for all tests that look at it."""
+
+    @cache
+    def open_and_run(lecture):
+        page = open_notebook(NOTEBOOKS / lecture)
+        page.run_all()
+        return page
+
+    return open_and_run
+
+
+@pytest.mark.parametrize("lecture", LECTURES)
+def test_every_control_of_every_lecture(lecture_page, lecture):
+    """Move each control of each of its explorers by keyboard, one step from the start."""
+    page = lecture_page(lecture)
+    source = (NOTEBOOKS / lecture).read_text(encoding="utf-8")
+    explorers = [explorer for name, explorer in catalogue().items() if name.split(".")[1] in source]
+    assert explorers
+    for explorer in explorers:
+        shown = page.explorer(explorer.title)
+        shown.unlock()
+        height = shown.height
+        for c in explorer.controls:
+            control = shown.slider(c.label) if c.kind == "slider" else shown.choice(c.label)
+            at = c.place(c.start)
+            step = 1 if at == 0 else -1
+            forth, back = ("ArrowDown", "ArrowUp") if c.kind == "choice" else ("ArrowRight", "ArrowLeft")
+            shown.press(control, forth if step == 1 else back)
+            assert shows(shown, explorer, **{c.name: c.values[at + step]})
+            shown.press(shown.button("Reset"), "Enter")
+        assert shown.height == height
+
+
+def test_step_size_of_lecture_02(lecture_page):
+    """The path that every student takes: open the lecture on synchronous SGD, run it, move the step size."""
+    if "02_synchronous.ipynb" not in LECTURES:
+        pytest.skip("LECTURE 02 IS NOT THERE: its step size was NOT moved in a browser")
+    from course_lib.explorers.synchronous import step_size_explorer
+
+    shown = lecture_page("02_synchronous.ipynb").explorer(step_size_explorer.title)
+    shown.unlock()
+    before = shown.png
+    shown.press(shown.slider("step size"), "ArrowLeft")
+    slider = step_size_explorer.controls[0]
+    assert shown.png != before
+    assert shows(shown, step_size_explorer, step_size=slider.values[slider.place(slider.start) - 1])

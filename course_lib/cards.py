@@ -7,8 +7,18 @@ from textwrap import dedent
 import numpy as np
 
 
+class Source(str):
+    """Python source that a notebook shows with its colours."""
+
+    def _repr_markdown_(self):
+        return f"```python\n{self}\n```"
+
+    def __repr__(self):
+        return str(self)
+
+
 def source(function):
-    """The source of a function without decorator and docstring, as a notebook shows code.
+    """The source of a function without decorator and docstring, for a notebook to show.
 
     Parameters
     ----------
@@ -16,16 +26,14 @@ def source(function):
 
     Returns
     -------
-    IPython.display.Code
+    Source
     """
-    from IPython.display import Code
-
     text = dedent(inspect.getsource(function))
     [definition] = ast.parse(text).body
     lines = text.splitlines()
     body = definition.body[1 if ast.get_docstring(definition) else 0].lineno - 1
     head = definition.body[0].lineno - 1
-    return Code("\n".join(lines[definition.lineno - 1 : head] + lines[body:]), language="python")
+    return Source("\n".join(lines[definition.lineno - 1 : head] + lines[body:]))
 
 
 class Comparison:
@@ -39,7 +47,7 @@ class Comparison:
         Whether it stays at or below one, up to `slack`.
     """
 
-    def __init__(self, claim, measured, bound, slack=0.0):
+    def __init__(self, claim, measured, bound, slack):
         ratios = np.asarray(measured, float) / np.asarray(bound, float)
         self.claim, self.count, self.ratio = claim, ratios.size, float(ratios.max())
         self.holds = self.ratio <= 1 + slack
@@ -50,7 +58,7 @@ class Comparison:
         return f"{self.claim}: {verdict} {where}".rstrip() + f" (largest measured / bound: {self.ratio:.3g})"
 
 
-def holds(claim, measured, bound, slack=0.0):
+def holds(claim, measured, bound, slack=1e-9):
     """Hold a measurement against a bound, point by point.
 
     Parameters
@@ -60,7 +68,7 @@ def holds(claim, measured, bound, slack=0.0):
     measured, bound : array
         In the same units.
     slack : float
-        Relative excess that Monte Carlo error allows: say where it comes from.
+        Relative excess to allow: rounding, unless Monte Carlo error asks for more.
 
     Returns
     -------

@@ -2,7 +2,7 @@
 
 import inspect
 import json
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -68,6 +68,29 @@ class History:
                 raise CourseError(f"{path} does not hold a History")
             rest = json.loads(str(arrays["_rest"]))
             return cls(**{name: _unpack(value, arrays) for name, value in rest.items()})
+
+    def first(self, show, target, clock="rounds"):
+        """What a clock reads when a quantity first reaches its target; infinity if it never does.
+
+        Parameters
+        ----------
+        show : {"loss", "gradient_norm", "consensus", "accuracy"}
+            Accuracy must rise to the target, everything else fall to it.
+        target : float
+        clock : {"rounds", "bytes", "seconds"}
+
+        Returns
+        -------
+        float
+        """
+        values = getattr(self, show)
+        there = values >= target if show == "accuracy" else values <= target
+        return float(getattr(self, clock)[there.argmax()]) if there.any() else np.inf
+
+    def averaged(self):
+        """The mean of the R experiments, as one record of shape (T,)."""
+        means = {name: _mean(getattr(self, name)) for name in ("loss", "gradient_norm", "accuracy", "consensus")}
+        return replace(self, **means)
 
     def table(self, lines=8):
         """A few records, evenly spaced, as rows of text."""
@@ -186,6 +209,10 @@ def _finish(history, cluster, state):
     history.state = tuple(np.copy(s) if isinstance(s, np.ndarray) else s for s in _tuple(state))
     history.model = history.model.copy()
     history.cluster = cluster.state()
+
+
+def _mean(records):
+    return None if records is None else records.reshape(len(records), -1).mean(1)
 
 
 def _tuple(state):

@@ -180,7 +180,7 @@ def convergence(histories, against="rounds", show="loss", optimum=None, theory=N
     if show != "accuracy":
         ax.set_yscale("log")
     ax.set_xlabel(CLOCKS[against])
-    ax.set_title(QUANTITIES[show])
+    ax.set_title(QUANTITIES[show], loc="left")
     ax.margins(x=0)
     label_ends(ax)
     return fig
@@ -218,7 +218,7 @@ def timeline(cluster, until=None, ax=None):
     ax.set(yticks=range(cluster.m), xlabel="simulated seconds", ylabel="worker", ylim=(cluster.m - 0.4, -0.6))
     ax.set_xlim(0, until)
     ax.grid(False)
-    ax.legend(ncols=len(SPANS), loc="lower left", bbox_to_anchor=(0, 1.0), borderaxespad=0.2, handlelength=1.0)
+    ax.legend(ncols=len(SPANS), loc="lower left", bbox_to_anchor=(0, 1), handlelength=1, frameon=False)
     return fig
 
 
@@ -246,5 +246,5 @@ def partition(labels, parts, ax=None):
         left += count
     ax.set(yticks=range(len(parts)), xlabel="rows of data", ylabel="worker", ylim=(len(parts) - 0.4, -0.6))
     ax.grid(False)
-    ax.legend(title="class", loc="center left", bbox_to_anchor=(1.0, 0.5), handlelength=0.8, labelspacing=0.2)
+    ax.legend(title="class", loc="center left", bbox_to_anchor=(1.0, 0.5), handlelength=0.8, labelspacing=0.2, frameon=False)
     return fig

@@ -1,0 +1,120 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+# ---
+
+# %% [markdown]
+# # Start here: five minutes
+#
+# **The question of this course.** You have more data, or a larger model, than one machine can handle in the time you
+# have. You may use many machines. They can compute at the same time, but to agree on one model they must talk, and
+# talking is slow. *Which method should your machines run?*
+#
+# Every lecture answers a part of it, and computes every claim in front of you. Run each cell with Shift+Enter; nothing
+# is downloaded, and nothing is hidden: what the lectures call is in the folder `course_lib`, and short enough to read.
+
+# %%
+from course_lib import data, plots, problems
+from course_lib.cards import source
+from course_lib.clusters import Link, SimulatedCluster
+from course_lib.experiment import run
+from course_lib.explorers.synchronous import step_size_explorer
+from course_lib.grading import check
+from course_lib.methods import sync_sgd
+
+# %% [markdown]
+# ## A method is a few lines
+#
+# Here is the simplest one: every machine computes a gradient on its own data, all gradients are averaged, all take the
+# same step. This is not pseudo-code. It is the function that runs below, in this notebook's simulator; lecture 9 runs
+# the same lines on real processes.
+
+# %%
+source(sync_sgd)
+
+# %% [markdown]
+# ## A real result
+#
+# Handwritten digits, 8 × 8 pixels, ten classes. First one machine, which computes gradients on 128 images in 8
+# milliseconds. Then eight machines, each with an eighth of the data, 16 images and 1 millisecond a gradient.
+#
+# **Predict** before you run the cell: how much sooner do the eight reach 95 % on images that they never saw, if they
+# stand side by side in a data centre? And if they sit in eight homes, behind ordinary internet links?
+
+# %%
+digits = data.load("digits")
+test = digits.test_features, digits.test_labels
+
+
+def problem(workers):
+    rows = data.deal(digits, data.partition_iid(digits.labels, workers))
+    return problems.SoftmaxRegression(*rows, l2=1e-3, weights="pooled", test=test)
+
+
+# %%
+eight_homes = Link(latency=0.02, bandwidth=5e6)
+clusters = {
+    "one machine": SimulatedCluster(problem(1), batch_size=128, compute=8e-3),
+    "eight in a data centre": SimulatedCluster(problem(8), batch_size=16, compute=1e-3),
+    "eight homes": SimulatedCluster(problem(8), batch_size=16, compute=1e-3, link=eight_homes),
+}
+histories = {name: run(sync_sgd(c, 0.5), rounds=60) for name, c in clusters.items()}
+for name, history in histories.items():
+    print(f"{name}: 95 % after {history.first('accuracy', 0.95, 'seconds'):.3f} s")
+
+# %%
+fig, (rounds, seconds) = plots.figure(columns=2)
+plots.convergence(histories, against="rounds", show="accuracy", ax=rounds)
+plots.convergence(histories, against="seconds", show="accuracy", ax=seconds)
+seconds.set_xscale("log")
+fig
+
+# %% [markdown]
+# Against **rounds** (left) the three are the same but for the draw of the images: mathematics does not know how far
+# apart the machines stand. Against **seconds** (right) they are worlds apart: eight machines in a data centre are
+# several times faster than one, eight homes many times slower. Every plot in this course can be drawn against rounds,
+# bytes or seconds, since methods rank differently on each. That is the subject.
+#
+# What could the eight homes do? Send less (lecture 3), not wait (lecture 4), talk less often (lecture 5), talk to
+# neighbours alone (lecture 6).
+#
+# ## Turn something
+#
+# Pictures with controls are called *explorers*. Most ask for a guess first: commit to one, since a guess that turned
+# out wrong is remembered longest. Sliders obey the arrow keys.
+
+# %%
+step_size_explorer
+
+# %% [markdown]
+# ## Write something
+#
+# Cells marked **Your turn** wait for a few lines of yours. The cell below each runs a public check: it compares your
+# function with the course's on fresh numbers, names the likely mistake when there is one, and gives more help the more
+# often you try. Try it wrong first: return the *sum*.
+
+# %% answer="start-average"
+def average(gradients):
+    """What the workers agree on: one gradient (d,) from one row a worker, (m, d)."""
+    ### BEGIN SOLUTION
+    return gradients.mean(axis=0)
+    ### END SOLUTION
+
+
+# %% check="start-average"
+check("start-average", average)
+
+# %% [markdown]
+# ## Where to go
+#
+# | Lecture | answers |
+# |---|---|
+# | [1. The setting](01_setting.ipynb) | what are we minimising, and what does a message cost? |
+# | [2. Synchronous SGD](02_synchronous.ipynb) | up to how many machines does training get faster? |
+#
+# Homework is in the folder `exercises`; begin with [all-reduce](../exercises/01_all_reduce.ipynb) after lecture 1.
+# *Think* cells ask for your own words, and are graded by a human. You need Python, stochastic gradient descent for one
+# machine, and enough linear algebra for eigenvalues.

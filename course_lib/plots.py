@@ -146,6 +146,7 @@ def label_ends(ax):
         )  # fmt: skip
 
 
+@matplotlib.rc_context(STYLE)
 def convergence(histories, against="rounds", show="loss", optimum=None, theory=None, ax=None):
     """Draw one quantity of several runs against one of the three clocks.
 
@@ -180,7 +181,7 @@ def convergence(histories, against="rounds", show="loss", optimum=None, theory=N
     if show != "accuracy":
         ax.set_yscale("log")
     ax.set_xlabel(CLOCKS[against])
-    ax.set_title(QUANTITIES[show], loc="left")
+    ax.set_title(QUANTITIES[show])
     ax.margins(x=0)
     label_ends(ax)
     return fig
@@ -193,6 +194,7 @@ def _listed(histories):
 SPANS = {"compute": "#0072B2", "send": "#C04F00", "wait": "#d9d9d9", "down": "#111111"}
 
 
+@matplotlib.rc_context(STYLE)
 def timeline(cluster, until=None, ax=None):
     """Draw who computed, sent and waited, and when: one row a worker.
 
@@ -222,6 +224,7 @@ def timeline(cluster, until=None, ax=None):
     return fig
 
 
+@matplotlib.rc_context(STYLE)
 def partition(labels, parts, ax=None):
     """Draw what each worker holds: one bar a worker, one colour a class.
 

@@ -69,7 +69,8 @@ for name, history in histories.items():
 fig, (rounds, seconds) = plots.figure(columns=2)
 plots.convergence(histories, against="rounds", show="accuracy", ax=rounds)
 plots.convergence(histories, against="seconds", show="accuracy", ax=seconds)
-seconds.set_xscale("log")
+seconds.set(xscale="log", xlim=(1e-3, 20), ylim=(0.75, 1))
+rounds.set(ylim=(0.75, 1))
 fig
 
 # %% [markdown]

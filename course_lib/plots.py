@@ -220,7 +220,7 @@ def timeline(cluster, until=None, ax=None):
     ax.set(yticks=range(cluster.m), xlabel="simulated seconds", ylabel="worker", ylim=(cluster.m - 0.4, -0.6))
     ax.set_xlim(0, until)
     ax.grid(False)
-    ax.legend(ncols=len(SPANS), loc="lower left", bbox_to_anchor=(0, 1), handlelength=1, frameon=False)
+    ax.legend(ncols=len(SPANS), loc="lower left", bbox_to_anchor=(0, 1), handlelength=1)
     return fig
 
 
@@ -249,5 +249,5 @@ def partition(labels, parts, ax=None):
         left += count
     ax.set(yticks=range(len(parts)), xlabel="rows of data", ylabel="worker", ylim=(len(parts) - 0.4, -0.6))
     ax.grid(False)
-    ax.legend(title="class", loc="center left", bbox_to_anchor=(1.0, 0.5), handlelength=0.8, labelspacing=0.2, frameon=False)
+    ax.legend(title="class", loc="center left", bbox_to_anchor=(1.0, 0.5), handlelength=0.8, labelspacing=0.2)
     return fig

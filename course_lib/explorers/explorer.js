@@ -94,17 +94,18 @@ function render({ model, el }) {
     });
     return button;
   });
-  const verdict = make("span", { role: "status" });
+  const status = make("span", { role: "status", className: "spoken" });
   const question = make("p", {}, make("strong", { textContent: "Predict first. " }), spec.question);
   const prediction = make("div", { className: "prediction", role: "group", "aria-label": "Predict first" },
-    question, make("div", { className: "buttons" }, ...answers, verdict));
+    question, make("div", { className: "buttons" }, ...answers, status));
 
   const [width, height] = spec.size;
   const image = make("img", { alt: spec.alt, width, height });
   const sentence = make("figcaption", { "aria-live": "polite", "aria-atomic": "true" });
   const veil = make("p", { className: "veil", textContent: "The picture appears when you have answered." });
   const figure = make("figure", {}, image, sentence, ...(answers.length ? [veil] : []));
-  const heading = make("div", { className: "heading", id: `${id}-title` }, make("strong", { textContent: spec.title }));
+  const title = make("strong", { id: `${id}-title`, textContent: spec.title });
+  const heading = make("div", { className: "heading" }, title);
   if (spec.theory) heading.append(make("a", { textContent: spec.theory[0], href: spec.theory[1] }));
 
   el.append(
@@ -130,7 +131,7 @@ function render({ model, el }) {
       button.disabled = chosen >= 0;
       button.setAttribute("aria-pressed", k === chosen);
     });
-    verdict.textContent = chosen < 0 ? "" : "Noted. Now find out.";
+    status.textContent = chosen < 0 ? "" : "Noted. Picture and controls are there now.";
   };
 
   const listeners = {

@@ -102,9 +102,7 @@ class Rule(Theory):
 
     def __init__(self, x=None, y=None, name="", panel=0, **look):
         across = [0, 1]
-        super().__init__(
-            across if x is None else [x, x], across if y is None else [y, y], name, panel, **look
-        )
+        super().__init__(across if x is None else [x, x], across if y is None else [y, y], name, panel, **look)
         self.upright = y is None
 
     def add(self, ax):
@@ -185,13 +183,14 @@ class Canvas:
             inches = (size[0] / PIXELS_PER_INCH, size[1] / PIXELS_PER_INCH)
             self.figure = Figure(figsize=inches, dpi=PIXELS_PER_INCH * SHARPNESS)
             self.canvas = FigureCanvasAgg(self.figure)
+            self.figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)  # inches of white around it all
             self.panels = self.figure.subplots(1, len(axes), squeeze=False)[0]
             for panel, ax in zip(axes, self.panels):
                 panel.draw(ax)
         self.background, self.legend = None, None
 
-    def png(self, picture):
-        """Draw a picture; return its PNG, the same bytes for the same picture."""
+    def pixels(self, picture):
+        """Draw a picture; return its RGB pixels, an array of uint8 of shape (height, width, 3)."""
         with self.lock:
             self._prepare(picture.marks)
             self.canvas.restore_region(self.background)
@@ -200,7 +199,11 @@ class Canvas:
                 artist = mark.add(ax)
                 ax.draw_artist(artist)
                 artist.remove()
-            return encode_png(np.asarray(self.canvas.buffer_rgba())[:, :, :3])
+            return np.array(self.canvas.buffer_rgba())[:, :, :3]
+
+    def png(self, picture):
+        """Draw a picture; return its PNG, the same bytes for the same picture."""
+        return encode_png(self.pixels(picture))
 
     def _prepare(self, marks):
         """Draw everything but the curves, unless that is what the canvas holds already."""

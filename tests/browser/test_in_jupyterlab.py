@@ -134,6 +134,34 @@ def test_two_views_move_together(all_reduce_page, all_reduce):
     assert shows(second, all_reduce_explorer, workers=1024)
 
 
+MOVING = """
+from course_lib.explorers import Axes, Explorer, Picture, Points, Slider
+def dot(time):
+    if time == 3: raise ValueError("no third second")
+    return Picture([Points([time], [1], "dot")], f"After {time} seconds the dot stands at {time}.")
+Explorer("A moving dot", [Slider("time", "time", range(6), start=0, unit="s", play=True)],
+         [Axes("dot", xlabel="place", ylabel="", xlim=(-1, 6), ylim=(0, 2))], dot, live=False,
+         theory=("what moves", "#below"))
+"""
+
+
+def test_play_steps_to_the_end_and_errors_are_told(open_notebook):
+    page = open_notebook(lecture_of(MOVING))
+    page.run_all()
+    shown = page.explorer("A moving dot")
+    assert shown.section.get_by_role("link", name="what moves").get_attribute("href").endswith("#below")
+    time = shown.slider("time")
+    for _ in range(3):
+        time.press("ArrowRight")
+    shown.wait_until_current()
+    assert shown.sentence == "No picture for this setting: no third second"
+    shown.press(shown.button("play time"), "Enter")
+    shown.button("play time").wait_for()  # it says "pause time" while it plays
+    shown.wait_until_current()
+    assert shown.sentence == "After 5 seconds the dot stands at 5."
+    assert time.get_attribute("aria-valuetext") == "5 s"
+
+
 @pytest.fixture(scope="module")
 def lecture_page(open_notebook):
     """A lecture, open and run from top to bottom, once for all tests that look at it."""
@@ -156,8 +184,8 @@ def test_every_control_of_every_lecture(lecture_page, lecture):
     assert explorers
     for explorer in explorers:
         shown = page.explorer(explorer.title)
-        shown.unlock()
         height = shown.height
+        shown.unlock()
         for c in explorer.controls:
             control = shown.slider(c.label) if c.kind == "slider" else shown.choice(c.label)
             at = c.place(c.start)

@@ -53,9 +53,7 @@ def select(root, names=()):
     """
     found = sorted((root / "solutions").glob("*/[0-9]*.py"))
     if not found:
-        raise CourseError(
-            f"no masters (solutions/*/NN_name.py) in {root.resolve()}: run this in the course's folder"
-        )
+        raise CourseError(f"no masters (solutions/*/NN_name.py) in {root.resolve()}: run this in the course's folder")
     for name in names:
         if not any(m.stem.startswith(Path(name).stem) for m in found):
             raise CourseError(f"no master is called {name!r}: there are {', '.join(m.stem for m in found)}")
@@ -169,9 +167,7 @@ def _differs(expected, target):
             return f"cell {old.id} is not what its master makes"
         if old.cell_type == "code" and old.execution_count is None:
             return f"cell {old.id} was not run"
-    return f"{len(saved.cells)} cells instead of {len(expected.cells)}" * (
-        len(saved.cells) != len(expected.cells)
-    )
+    return f"{len(saved.cells)} cells instead of {len(expected.cells)}" * (len(saved.cells) != len(expected.cells))
 
 
 def _blame(notebook, target, error):
@@ -180,14 +176,10 @@ def _blame(notebook, target, error):
     cell = next((c for c in ran if any(o.output_type == "error" for o in c.outputs)), None)
     where = f"{target.name} in {target.parent.name}/"
     if cell is None:
-        return (
-            f"{where}: {type(error).__name__}: a cell took longer than {CELL_SECONDS} s, or its kernel died"
-        )
+        return f"{where}: {type(error).__name__}: a cell took longer than {CELL_SECONDS} s, or its kernel died"
     fault = next(o for o in cell.outputs if o.output_type == "error")
     first = cell.source.splitlines()[0]
-    advice = "; what needs a student's answer stands under `with attempt():`" * (
-        fault.ename == "NotImplementedError"
-    )
+    advice = "; what needs a student's answer stands under `with attempt():`" * (fault.ename == "NotImplementedError")
     return f"{where}, cell {cell.id} ({first}): {fault.ename}: {fault.evalue}{advice}"
 
 

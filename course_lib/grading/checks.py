@@ -1,6 +1,7 @@
 """What a student sees: yours against the reference on fresh inputs, the likely cause, and graduated help."""
 
 import inspect
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html import escape
@@ -32,15 +33,15 @@ class Report:
         What differs, the likely cause, a hint.
     solution : str
         Source of the reference, once three attempts have failed.
-    figure : Figure or None
-        Yours beside the reference.
+    draw : callable or None
+        Makes the figure, yours beside the reference.
     """
 
     state: str
     headline: str
     lines: list = field(default_factory=list)
     solution: str = ""
-    figure: object = None
+    draw: Callable | None = None
 
     def __repr__(self):
         solution = ["A solution:", self.solution] if self.solution else []
@@ -58,8 +59,8 @@ class Report:
         from IPython.display import display
 
         display({"text/plain": repr(self), "text/html": self._repr_html_()}, raw=True)
-        if self.figure is not None:
-            display(self.figure)
+        if self.draw is not None:
+            display(self.draw())
 
 
 def check(grade_id, function):
@@ -89,16 +90,16 @@ def check(grade_id, function):
     try:
         found = difference(question, function, len(attempts))
     except NotImplementedError:
-        return Report("blank", f"{title}: {NOT_YET}", figure=picture(question, None, 0))
-    figure = picture(question, function, len(attempts))
+        return Report("blank", f"{title}: {NOT_YET}", draw=_drawing(question, None, 0))
+    draw = _drawing(question, function, len(attempts))
     if found is None:
-        return Report("right", f"{title}: right on {questions.CASES} fresh inputs", [PROMISE], "", figure)
+        return Report("right", f"{title}: right on {questions.CASES} fresh inputs", [PROMISE], "", draw)
     cause = diagnose(question, function, len(attempts))
     if _fingerprint(function) not in attempts:
         attempts.append(_fingerprint(function))
     lines = [found, *([f"Likely cause: {cause}"] if cause else []), *_hint(question, len(attempts)), PROMISE]
     solution = source(question.reference) if len(attempts) >= 3 else ""
-    return Report("wrong", f"{title}: not right yet", lines, solution, figure)
+    return Report("wrong", f"{title}: not right yet", lines, solution, draw)
 
 
 @contextmanager
@@ -144,21 +145,21 @@ def diagnose(question, function, attempt=0):
     return None
 
 
-def picture(question, function, attempt):
-    """Yours beside the reference on the first input; None where the question has no drawing."""
-    if question.draw is None:
-        return None
-    first = next(question.cases(0, attempt))
-    works = function is not None and not isinstance(questions.outcome(question, function, first), str)
-    return question.draw(function if works else None, question.reference, *next(question.cases(0, attempt)))
-
-
 def source(function):
     """Source text of a reference, unindented; empty where there is none."""
     try:
         return dedent(inspect.getsource(getattr(function, "func", function)))
     except (OSError, TypeError):
         return ""
+
+
+def _drawing(question, function, attempt):
+    """What draws yours beside the reference on the first input; None where the question has no drawing."""
+    if question.draw is None:
+        return None
+    first, again = (next(question.cases(0, attempt)) for _ in range(2))
+    works = function is not None and not isinstance(questions.outcome(question, function, first), str)
+    return lambda: question.draw(function if works else None, question.reference, *again)
 
 
 def _paired(question, attempt):
@@ -190,11 +191,7 @@ def _same(question, yours, wrong):
 def _described(args):
     """Arguments in few words: shapes of arrays, numbers as they are."""
     return ", ".join(
-        f"an array of shape {a.shape}"
-        if isinstance(a, np.ndarray)
-        else f"{a:.4g}"
-        if np.isscalar(a)
-        else str(a)
+        f"an array of shape {a.shape}" if isinstance(a, np.ndarray) else f"{a:.4g}" if np.isscalar(a) else str(a)
         for a in args
     )
 

@@ -82,9 +82,7 @@ def _validate(cell, name):
     grade_id = cell.metadata.get("answer") or cell.metadata.get("check")
     question = find(grade_id) if grade_id else None
     if "answer" in cell.metadata and f"def {question.name}(" not in SOLUTION.sub("", cell.source):
-        raise CourseError(
-            f"{name}: answer cell {grade_id} must define {question.name}() outside its solution"
-        )
+        raise CourseError(f"{name}: answer cell {grade_id} must define {question.name}() outside its solution")
     solution = SOLUTION.search(cell.source)
     if "answer" in cell.metadata and not (solution and solution[1]):
         raise CourseError(f"{name}: answer cell {grade_id} needs ### BEGIN SOLUTION inside the function")
@@ -93,9 +91,7 @@ def _validate(cell, name):
     if "BEGIN SOLUTION" in cell.source and not {"answer", "essay"} & set(cell.metadata):
         raise CourseError(f"{name}: a solution outside an answer or essay cell:\n{cell.source}")
     if "essay" in cell.metadata and not (solution and cell.metadata.get("points")):
-        raise CourseError(
-            f"{name}: essay cell {cell.metadata['essay']} needs points and a solution between markers"
-        )
+        raise CourseError(f"{name}: essay cell {cell.metadata['essay']} needs points and a solution between markers")
 
 
 def _cell(cell, source):
@@ -120,9 +116,8 @@ def _hidden(question):
         "from course_lib.grading.question import grading_cell\n\n"
         f'grading_cell("{question.id}", {question.name}, seed={seed})'
     )
-    cell.metadata["nbgrader"] = _nbgrader(
-        f"{question.id}-test", grade=True, locked=True, points=question.points
-    )
+    cell.metadata["course"] = {"question": question.id, "seed": seed}
+    cell.metadata["nbgrader"] = _nbgrader(f"{question.id}-test", grade=True, locked=True, points=question.points)
     return cell
 
 

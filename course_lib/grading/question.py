@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from io import StringIO
+from pkgutil import iter_modules
 from zlib import crc32
 
 import numpy as np
@@ -68,9 +69,7 @@ class Question:
 
     def __post_init__(self):
         if len(self.wrong) < 3:
-            raise CourseError(
-                f"{self.id}: a question needs three plausible wrong answers, not {len(self.wrong)}"
-            )
+            raise CourseError(f"{self.id}: a question needs three plausible wrong answers, not {len(self.wrong)}")
 
     def size(self, what):
         """Scale of one measured quantity."""
@@ -109,6 +108,12 @@ def find(grade_id):
     raise CourseError(f"there is no question {grade_id!r} ({known})")
 
 
+def modules():
+    """The modules of questions."""
+    package = import_module("course_lib.grading.questions")
+    return [import_module(f"{package.__name__}.{m.name}") for m in iter_modules(package.__path__)]
+
+
 def outcome(question, function, args):
     """What a function does on one input: its measurements as float arrays, or its error as a sentence."""
     with redirect_stdout(StringIO()), redirect_stderr(StringIO()), np.errstate(all="ignore"):
@@ -133,9 +138,7 @@ def numbers(result):
     try:
         return np.array(result, float)
     except (TypeError, ValueError):
-        raise CourseError(
-            f"the function returned a {type(result).__name__} that is no array of numbers"
-        ) from None
+        raise CourseError(f"the function returned a {type(result).__name__} that is no array of numbers") from None
 
 
 def sentence(error):
@@ -179,9 +182,7 @@ def hidden_seed(question):
         )
     seed = next((s for s in range(100) if _margin(question, s) >= MARGIN), None)
     if seed is None:
-        raise CourseError(
-            f"{question.id}: for every seed a reference value lies at a bucket's edge; set scale"
-        )
+        raise CourseError(f"{question.id}: for every seed a reference value lies at a bucket's edge; set scale")
     return seed
 
 

@@ -1,5 +1,7 @@
 """Questions on parameter server and all-reduce: who sends what to whom, and what it costs."""
 
+from functools import partial
+
 import numpy as np
 
 from course_lib import collectives
@@ -67,18 +69,14 @@ def draw(function, reference, vectors):
             algorithm(network, vectors.copy())
         bill = f"{network.rounds} rounds, {network.words} words"
         _pattern(axes[k], network, f"{name}: {bill if algorithm else 'not yet'}")
-        axes[2].bar(
-            np.arange(network.m) + 0.4 * k - 0.2, network.sent, 0.4, label=name, color=plots.COLORS[k]
-        )
+        axes[2].bar(np.arange(network.m) + 0.4 * k - 0.2, network.sent, 0.4, label=name, color=plots.COLORS[k])
     axes[2].set(xlabel="worker", title="words sent by each worker", xticks=range(len(vectors)))
     axes[2].legend(frameon=False)
     return fig
 
 
 def _pattern(ax, network, title):
-    ax.set(
-        title=title, xlabel="round", ylabel="worker", yticks=range(network.m), ylim=(network.m - 0.6, -0.4)
-    )
+    ax.set(title=title, xlabel="round", ylabel="worker", yticks=range(network.m), ylim=(network.m - 0.6, -0.4))
     ax.set_xlim(0, max(network.rounds, 1))
     largest = max((message.words for message in network.log), default=1) or 1
     for message in network.log:
@@ -96,11 +94,8 @@ def _without_messages(network, vectors):
     return np.tile(vectors.sum(axis=0), (network.m, 1))
 
 
-def _averaged(algorithm):
-    def averaged(network, vectors):
-        return algorithm(network, vectors) / network.m
-
-    return averaged
+def _averaged(algorithm, network, vectors):
+    return algorithm(network, vectors) / network.m
 
 
 UNHEARD = "vectors are added without a message: worker i may touch vectors[i] and what it received, no more"
@@ -263,7 +258,7 @@ QUESTIONS = [
             "the vector of worker 0, the server's host, is missing from the sum": _server_leaves_itself_out,
             "worker 0 is in the sum twice, as a worker and as the server": _server_counts_itself_twice,
             "the pull phase is missing: only the server knows the sum": _server_keeps_the_sum,
-            AVERAGED: _averaged(collectives.parameter_server),
+            AVERAGED: partial(_averaged, collectives.parameter_server),
             UNHEARD: _without_messages,
         },
         hints=(
@@ -285,11 +280,11 @@ QUESTIONS = [
             "it should add, or all-gather starts from chunk i, when worker i has finished chunk i + 1":
                 _ring_from_the_wrong_chunk,
             "reduce-scatter is one round short: m workers need m - 1 rounds": _ring_stops_early,
-            "all-gather: worker i files what arrives as the chunk that it sends; it is the one before: "
+            "all-gather: worker i files what arrives as the chunk that it sends, not as the one before: "
             "i - r, not i + 1 - r": _ring_files_it_wrongly,
             "the last d mod m words never travel: d need not be a multiple of m": _ring_forgets_the_rest,
             "whole vectors go round: the sum is right, but m/2 times the words travel": _ring_of_whole_vectors,
-            AVERAGED: _averaged(collectives.ring),
+            AVERAGED: partial(_averaged, collectives.ring),
             UNHEARD: _without_messages,
         },
         hints=(
@@ -314,7 +309,7 @@ QUESTIONS = [
                 _halving_gives_its_own,
             "whole vectors are exchanged, which is recursive doubling: log2(m) rounds, but d words in each":
                 collectives.recursive_doubling,
-            AVERAGED: _averaged(collectives.halving_doubling),
+            AVERAGED: partial(_averaged, collectives.halving_doubling),
             UNHEARD: _without_messages,
         },
         hints=(

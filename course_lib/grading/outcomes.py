@@ -1,0 +1,49 @@
+"""A pytest plugin for nbval: one JSON line a cell, by cell id, as soon as the cell has run."""
+
+import json
+import os
+from pathlib import Path
+from tempfile import gettempdir
+from uuid import uuid4
+
+import nbval.kernel
+import pytest
+from jupyter_client.manager import KernelManager
+
+
+def pytest_addoption(parser):
+    """Where to write the lines."""
+    parser.addoption("--outcomes", required=True)
+
+
+def pytest_configure(config):
+    """Reach kernels through sockets in the temporary folder: a sandbox without network has nothing else."""
+    if os.name == "posix":
+        nbval.kernel.KernelManager = _over_files
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(item, call):
+    """Record the outcome; a cell after a timeout counts as not passed, whatever it printed."""
+    report = yield
+    if report.when == "call":
+        passed = report.outcome == "passed" and not hasattr(report, "wasxfail")
+        line = {"notebook": item.path.stem, "cell": item.cell.id, "passed": passed, **_said(item, call)}
+        with open(item.config.option.outcomes, "a") as file:
+            file.write(json.dumps(line) + "\n")
+    return report
+
+
+def _over_files(**settings):
+    """A kernel manager whose connection file, with the sockets beside it, has a name from the start."""
+    name = Path(gettempdir()) / f"kernel-{uuid4().hex[:8]}.json"
+    return KernelManager(transport="ipc", connection_file=str(name), **settings)
+
+
+def _said(item, call):
+    """What the cell printed, and its error, cut to a size that a report can carry."""
+    outputs = item.test_outputs or []
+    text = "".join(o.text for o in outputs if o.get("name") == "stdout")
+    errors = [f"{o.ename}: {o.evalue}" for o in outputs if o.output_type == "error"]
+    fault = str(call.excinfo.value) if call.excinfo and not errors else ""
+    return {"text": text[:10_000].strip(), "error": "".join(errors)[:500] or fault[:200]}

@@ -1,0 +1,57 @@
+"""A student's progress on the command line: the public checks of a notebook, question by question."""
+
+import nbformat
+from nbclient import NotebookClient
+
+from course_lib.errors import CourseError
+from course_lib.grading.masters import KERNEL
+from course_lib.grading.question import find
+from course_lib.grading.submissions import read
+
+SECONDS = 60
+
+
+def progress(path):
+    """Run the public checks of one notebook.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A student's notebook.
+
+    Returns
+    -------
+    list of (Question, str, str)
+        Question, state (``right``, ``wrong``, ``blank``), and what the check says.
+
+    Raises
+    ------
+    CourseError
+        If the file is no notebook, or has no questions in it.
+    """
+    code = [c for c in read(path).cells if c.cell_type == "code"]
+    answers = [c for c in code if c.metadata.get("nbgrader", {}).get("solution")]
+    if not answers:
+        raise CourseError(f"{path}: there is no answer cell in it")
+    questions = list({i: find(i) for i in (c.metadata.nbgrader.grade_id for c in answers)}.values())
+    sources = [code[0].source, *(c.source for c in answers), *(_report(q) for q in questions)]
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(s) for s in sources], metadata={"kernelspec": KERNEL}
+    )
+    where = {"metadata": {"path": str(path.resolve().parent)}}
+    NotebookClient(notebook, timeout=SECONDS, allow_errors=True, resources=where).execute()
+    return [(q, *_said(cell)) for q, cell in zip(questions, notebook.cells[-len(questions) :])]
+
+
+def _report(question):
+    return (
+        "from course_lib.grading import check\n"
+        f'report = check("{question.id}", {question.name})\nprint(report.state, report, sep="\\n")'
+    )
+
+
+def _said(cell):
+    text = "".join(o.text for o in cell.outputs if o.get("name") == "stdout")
+    state, _, report = text.partition("\n")
+    errors = [f"{o.ename}: {o.evalue}" for o in cell.outputs if o.output_type == "error"]
+    return (state, report.strip()) if not errors else ("wrong", errors[0])

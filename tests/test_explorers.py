@@ -37,7 +37,7 @@ def line(slope, mode):
     """A picture with one curve, to try the engine on."""
     if mode == "broken":
         raise CourseError("no line today")
-    return Picture([Curve([0, 1], [0, slope], "line")], f"The line rises by {slope:g}.")
+    return Picture([Curve([0, 1], [0, slope], "line", linestyle="-")], f"The line rises by {slope:g}.")
 
 
 def make(controls=None, picture=line, **more):
@@ -279,7 +279,7 @@ def test_last_value_wins():
         if slope == 1:
             started.set()
             assert go_on.wait(10)
-        return Picture([Curve([0, 1], [0, slope], "line")], f"The line rises by {slope:g}.")
+        return Picture([Curve([0, 1], [0, slope], "line", linestyle="-")], f"The line rises by {slope:g}.")
 
     explorer = make([Slider("slope", "slope", [1, 2, 3], start=2)], slow_first)
     view = explorer.view
@@ -288,6 +288,7 @@ def test_last_value_wins():
     assert started.wait(10)
     quick = threading.Thread(target=lambda: setattr(view, "places", {"slope": 2}))
     quick.start()
+    quick.join(0.3)  # time to overtake, were there no lock
     go_on.set()
     slow.join(10)
     quick.join(10)

@@ -162,15 +162,19 @@ class Explorer:
             "size": self.size,
         }
 
-    def __repr__(self):
+    def _text(self, picture):
         words = ", ".join(f"{c.label}: {c.words[c.place(c.start)]}" for c in self.controls)
-        return f"{self.title} ({words}). {self.show().sentence}"
+        return f"{self.title} ({words}). {picture.sentence}"
+
+    def __repr__(self):
+        return self._text(self.show())
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         """The live widget; a still for pages that run nothing; words that nbval can compare."""
+        start = self.show()
         data = {
-            "text/plain": repr(self),
-            "image/png": b64encode(self.png()).decode(),
+            "text/plain": self._text(start),
+            "image/png": b64encode(self.canvas.png(start)).decode(),
             "application/vnd.jupyter.widget-view+json": {
                 "version_major": 2, "version_minor": 1, "model_id": self.view.model_id,
             },

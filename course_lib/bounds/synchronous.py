@@ -1,12 +1,8 @@
-"""Right-hand sides of the theorems, with every constant.
-
-Symbols, the same throughout: L smoothness, mu strong convexity, gap = f(x_0) - f*, and sigma2 the variance
-E||g - grad f||^2 of the gradient that a step really uses. For m workers with b samples each that is the
-variance of one sample divided by m b.
-"""
+"""Synchronous SGD: theorems of Bottou, Curtis and Nocedal (2018), and what they say about the batch."""
 
 import numpy as np
 
+from course_lib.bounds.conditions import at_most
 from course_lib.errors import CourseError
 
 
@@ -21,7 +17,7 @@ def sgd_constant_step(t, step_size, L, mu, sigma2, gap):
     t : int or array of int
         Steps taken.
     step_size, L, mu, sigma2, gap : float
-        See the module's first lines.
+        See the package's first lines.
 
     Returns
     -------
@@ -33,7 +29,7 @@ def sgd_constant_step(t, step_size, L, mu, sigma2, gap):
     CourseError
         If the step size is above 1/L, where the theorem says nothing.
     """
-    _at_most(step_size, 1 / L, "1/L")
+    at_most(step_size, 1 / L, "1/L")
     floor = step_size * L * sigma2 / (2 * mu)
     return floor + (1 - step_size * mu) ** np.asarray(t) * (gap - floor)
 
@@ -48,7 +44,7 @@ def sgd_inverse_time(t, beta, gamma, L, mu, sigma2, gap):
     """
     if not beta * mu > 1:
         raise CourseError(f"the theorem needs beta > 1/mu = {1 / mu:.3g}, not {beta:.3g}")
-    _at_most(beta / (gamma + 1), 1 / L, "1/L")
+    at_most(beta / (gamma + 1), 1 / L, "1/L")
     nu = max(beta**2 * L * sigma2 / (2 * (beta * mu - 1)), (gamma + 1) * gap)
     return nu / (gamma + np.asarray(t) + 1)
 
@@ -60,7 +56,7 @@ def sgd_nonconvex(steps, step_size, L, sigma2, gap):
 
     Parameters and errors are as in `sgd_constant_step`; gap may use any lower bound of f.
     """
-    _at_most(step_size, 1 / L, "1/L")
+    at_most(step_size, 1 / L, "1/L")
     return 2 * gap / (step_size * np.asarray(steps)) + step_size * L * sigma2
 
 
@@ -103,8 +99,3 @@ def steps_to_gap(epsilon, batch, L, mu, sigma2, gap):
     """
     noisy = L * sigma2 / (mu**2 * epsilon * np.asarray(batch, float))
     return np.maximum(L / mu, noisy) * np.log(2 * gap / epsilon)
-
-
-def _at_most(step_size, limit, name):
-    if np.any(np.asarray(step_size) > limit * (1 + 1e-12)):
-        raise CourseError(f"the theorem holds for step sizes up to {name} = {limit:.3g}, not {step_size:.3g}")

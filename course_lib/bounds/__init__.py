@@ -1,0 +1,16 @@
+"""Right-hand sides of the theorems, with every constant.
+
+Symbols, the same throughout: L smoothness, mu strong convexity, gap = f(x_0) - f*, and sigma2 the variance
+E||g - grad f||^2 of the gradient that a step really uses. For m workers with b samples each that is the
+variance of one sample divided by m b.
+"""
+
+from course_lib.bounds.synchronous import (
+    critical_batch,
+    sgd_constant_step,
+    sgd_inverse_time,
+    sgd_nonconvex,
+    steps_to_gap,
+)
+
+__all__ = ["critical_batch", "sgd_constant_step", "sgd_inverse_time", "sgd_nonconvex", "steps_to_gap"]

@@ -1,6 +1,11 @@
 """Settings of all tests."""
 
+import os
+
 from hypothesis import settings
+
+# One test process a core: more BLAS threads than that wait for each other most of the time.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # A busy machine fails no test: how long an example takes says nothing about its truth.
 settings.register_profile("course", deadline=None)

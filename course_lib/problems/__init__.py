@@ -1,0 +1,21 @@
+"""Objectives spread over m workers: f(x) = sum_i weights_i f_i(x), where worker i alone sees f_i.
+
+A model is a row of d numbers. Blocks of models have shape (..., k, d): k = m, one model a worker, or k = 1,
+the same model everywhere; leading axes are independent experiments (a sweep over step sizes, say).
+"""
+
+from course_lib.problems.base import Problem
+from course_lib.problems.empirical import Empirical
+from course_lib.problems.linear import LeastSquares, LogisticRegression, SoftmaxRegression
+from course_lib.problems.network import TwoLayerNetwork
+from course_lib.problems.quadratic import Quadratic
+
+__all__ = [
+    "Empirical",
+    "LeastSquares",
+    "LogisticRegression",
+    "Problem",
+    "Quadratic",
+    "SoftmaxRegression",
+    "TwoLayerNetwork",
+]

@@ -78,11 +78,13 @@ class Grader:
         Folder with the library that students' code may see (see `sandbox.library`).
     seconds : float
         Limit for one cell.
+    again : bool
+        Run each question that lost points alone.
     """
 
-    def __init__(self, root, library, seconds=SECONDS):
+    def __init__(self, root, library, seconds=SECONDS, again=True):
         self.references = submissions.references(root)
-        self.library, self.seconds = library, seconds
+        self.library, self.seconds, self.again = library, seconds, again
         tests = [cell for r in self.references.values() for cell in r.tests.values()]
         self.misconceptions = {cell.metadata.course.question: _misconceptions(cell) for cell in tests}
 
@@ -102,7 +104,7 @@ class Grader:
         """Two passes: all answers together; then each that lost among reference answers, where it is alone."""
         tried = {i: s for i, s in answers.items() if s.strip() != reference.stub(i).strip()}
         seen = self._run({"all": submissions.assemble(reference, answers)}, reference)["all"] if tried else {}
-        lost = [i for i in tried if not seen.get(i, {}).get("passed")]
+        lost = [i for i in tried if self.again and not seen[i]["passed"]]
         alone = {f"alone-{n}": {i: answers[i]} for n, i in enumerate(lost)}
         again = self._run({name: submissions.assemble(reference, a) for name, a in alone.items()}, reference)
         seen |= {i: again[name][i] for name, i in zip(alone, lost)}
@@ -128,7 +130,7 @@ class Grader:
         return Mark(0, of, cause or outcome["error"] or _first_error(outcome["text"]) or "other values than expected")
 
 
-def grade(root, source, out, seconds=SECONDS, answers=False):
+def grade(root, source, out, seconds=SECONDS, trusted=False):
     """Grade a folder, or one file.
 
     Parameters
@@ -141,8 +143,8 @@ def grade(root, source, out, seconds=SECONDS, answers=False):
         Gets ``grades.csv`` and ``feedback/``.
     seconds : float
         Limit for one cell.
-    answers : bool
-        Leave the answers in the library (the self-test submits them).
+    trusted : bool
+        The submissions are the course's own wrong answers: leave these in the library, and one pass is enough.
 
     Returns
     -------
@@ -159,8 +161,8 @@ def grade(root, source, out, seconds=SECONDS, answers=False):
         raise CourseError(f"no notebooks in {source}")
     names = [str(f.relative_to(source if source.is_dir() else source.parent).with_suffix("")) for f in files]
     with TemporaryDirectory(prefix="library-") as library, ThreadPoolExecutor(CORES) as pool:
-        sandbox.library(Path(library), answers)
-        grader = Grader(root, Path(library), seconds)
+        sandbox.library(Path(library), trusted)
+        grader = Grader(root, Path(library), seconds, again=not trusted)
         sheets = list(tqdm(pool.map(grader.grade, files, names), total=len(files), desc="grading", unit="notebook"))
     write(sheets, out)
     return sheets

@@ -27,8 +27,8 @@ def available():
     return probe.returncode == 0
 
 
-def library(folder, answers=False):
-    """Copy the library; without its references and wrong answers, unless `answers` are asked for.
+def library(folder, trusted=False):
+    """Copy the library, without its references and wrong answers.
 
     In a module of questions only what draws inputs and measures is kept; a reference that stands
     elsewhere in the library raises an error.
@@ -37,11 +37,11 @@ def library(folder, answers=False):
     ----------
     folder : pathlib.Path
         The copy is ``folder / "course_lib"``.
-    answers : bool
+    trusted : bool
         Keep them: the self-test submits them.
     """
     shutil.copytree(LIBRARY, folder / "course_lib", ignore=shutil.ignore_patterns("__pycache__"))
-    for path, names in ({} if answers else _withheld()).items():
+    for path, names in ({} if trusted else _withheld()).items():
         _blank(folder / "course_lib" / path.relative_to(LIBRARY), names)
 
 

@@ -42,7 +42,7 @@ def submit(reference, sources, path):
 def _honest(root, reference):
     """The solution earns all, the stub nothing, in a library without the answers."""
     solution = {i: cell.source for i, cell in reference.answers.items()}
-    sheets = _graded(root, reference, {"solution": solution, "stub": {}}, answers=False)
+    sheets = _graded(root, reference, {"solution": solution, "stub": {}}, trusted=False)
     faults = [f"{s.notebook} {s.submission}: {s.fault}" for s in sheets.values() if s.fault]
     lost = [(i, m) for i, m in sheets["solution"].marks.items() if m.points < m.of]
     faults += [f"{i}: the solution earns {m.points} of {m.of} points ({m.note})" for i, m in lost]
@@ -55,7 +55,7 @@ def _wrong(root, reference):
     rounds = list(zip_longest(*([(i, m) for m in find(i).wrong] for i in reference.answers)))
     tried = {f"wrong-{k}": dict(filter(None, answers)) for k, answers in enumerate(rounds)}
     sources = {name: {i: _source(i, m) for i, m in answers.items()} for name, answers in tried.items()}
-    sheets = _graded(root, reference, sources, answers=True)
+    sheets = _graded(root, reference, sources, trusted=True)
     faults = []
     for name, answers in tried.items():
         for i, message in answers.items():
@@ -73,10 +73,10 @@ def _source(grade_id, message):
     return f'from course_lib.grading.question import find\n{question.name} = find("{grade_id}").wrong[{message!r}]'
 
 
-def _graded(root, reference, submissions, answers):
+def _graded(root, reference, submissions, trusted):
     with TemporaryDirectory(prefix="selftest-") as name:
         folder = Path(name)
         (folder / "in").mkdir()
         for submission, sources in submissions.items():
             submit(reference, sources, folder / "in" / f"{submission}.ipynb")
-        return {s.submission: s for s in grade(root, folder / "in", folder / "out", answers=answers)}
+        return {s.submission: s for s in grade(root, folder / "in", folder / "out", trusted=trusted)}

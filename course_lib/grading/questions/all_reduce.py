@@ -5,44 +5,8 @@ from functools import partial
 import numpy as np
 
 from course_lib import collectives
-from course_lib.collectives import Network
-from course_lib.grading.question import Question, numbers
-
-
-class _Silent(Network):
-    """A network on which every message arrives as zeros: what a worker then still knows, it did not hear."""
-
-    def deliver(self):
-        inbox = super().deliver()
-        for message in inbox.values():
-            message[...] = 0
-        return inbox
-
-
-def all_reduce(function, vectors):
-    """Measure an all-reduce: what each worker ends with, what was sent, and what was had without asking."""
-    network = Network(len(vectors))
-    result = numbers(function(network, vectors.copy()))
-    return {
-        "result": result,
-        "workers whose result differs from worker 0's": np.sum(np.any(result != result[:1], axis=-1)),
-        "results that hold what no message brought": _unheard(function, vectors),
-        "rounds": network.rounds,
-        "words on the critical path": network.words,
-        "words sent by all workers": network.total,
-    }
-
-
-def _unheard(function, vectors):
-    """Pairs (i, j) where worker i's result follows worker j's vector although all messages arrive empty."""
-    silence = [numbers(function(_Silent(len(v)), v)) for v in (vectors.copy(), *_each_changed(vectors))]
-    changed = np.any(np.array(silence[1:]) != silence[0], axis=-1)  # [j, i]
-    return changed.sum() - np.trace(changed)
-
-
-def _each_changed(vectors):
-    for j in range(len(vectors)):
-        yield vectors + (np.arange(len(vectors)) == j)[:, None]
+from course_lib.grading.messages import all_reduce, draw
+from course_lib.grading.question import Question
 
 
 def any_workers(rng):
@@ -55,39 +19,6 @@ def power_of_two_workers(rng):
     """Four or eight workers, and a length that they do not divide."""
     m = int(rng.choice([4, 8]))
     return (rng.normal(size=(m, 2 * m + int(rng.integers(1, m)))),)
-
-
-def draw(function, reference, vectors):
-    """Who sends to whom in which round, and how much each worker sends; yours beside the reference."""
-    from course_lib import plots
-
-    runs = {"reference": reference, "yours": function}
-    fig, axes = plots.figure(columns=3, width=3.0, height=2.4)
-    for k, (name, algorithm) in enumerate(runs.items()):
-        network = Network(len(vectors))
-        if algorithm is not None:
-            algorithm(network, vectors.copy())
-        bill = f"{network.rounds} rounds, {network.words} words"
-        _pattern(axes[k], network, f"{name}: {bill if algorithm else 'not yet'}")
-        axes[2].bar(np.arange(network.m) + 0.4 * k - 0.2, network.sent, 0.4, label=name, color=plots.COLORS[k])
-    axes[2].set(xlabel="worker", title="words sent by each worker", xticks=range(len(vectors)))
-    axes[2].legend(frameon=False)
-    return fig
-
-
-def _pattern(ax, network, title):
-    ax.set(title=title, xlabel="round", ylabel="worker", yticks=range(network.m), ylim=(network.m - 0.6, -0.4))
-    ax.set_xlim(0, max(network.rounds, 1))
-    largest = max((message.words for message in network.log), default=1) or 1
-    for message in network.log:
-        arrow = {
-            "arrowstyle": "->",
-            "linewidth": 0.4 + 1.2 * message.words / largest,
-            "shrinkA": 0,
-            "shrinkB": 0,
-        }
-        start, end = (message.round, message.source), (message.round + 1, message.target)
-        ax.annotate("", xy=end, xytext=start, arrowprops=arrow)
 
 
 def _without_messages(network, vectors):

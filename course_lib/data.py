@@ -60,7 +60,8 @@ def load(name, seed=0):
     features, labels = features[order].astype(float), labels[order]
     held_out = len(labels) // 5
     train = features[held_out:]
-    features = (features - train.mean(0)) / np.maximum(train.std(0), 1e-12)
+    spread = train.std(0)
+    features = (features - train.mean(0)) / np.where(spread > 0, spread, 1)  # a pixel may be blank in all images
     features = np.column_stack([features, np.ones(len(features))])
     return Dataset(features[held_out:], labels[held_out:], features[:held_out], labels[:held_out])
 
@@ -85,6 +86,11 @@ def regression(workers, rows, d, condition=10.0, noise=0.1, heterogeneity=0.0, s
     features : array, shape (m, n, d)
     targets : array, shape (m, n)
     """
+    for name, number in {"workers": workers, "rows": rows, "d": d}.items():
+        if number < 1 or number != int(number):
+            raise CourseError(f"{name} must be a whole number from 1 on, not {number}")
+    if not condition >= 1:
+        raise CourseError(f"the condition number must be at least 1, not {condition}")
     rng = np.random.default_rng(seed)
     scales = np.geomspace(1, condition**-0.5, d)
     features = rng.standard_normal((workers, rows, d)) * scales

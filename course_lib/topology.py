@@ -75,6 +75,8 @@ def metropolis(graph, weights=None):
     m = graph.number_of_nodes()
     if set(graph.nodes) != set(range(m)):
         raise CourseError("the graph's nodes must be the workers 0 ... m-1")
+    if graph.is_directed():
+        raise CourseError("the graph must be undirected: who talks to a worker also hears it")
     if not nx.is_connected(graph):
         parts = nx.number_connected_components(graph)
         raise CourseError(f"the graph falls into {parts} parts that never hear of each other")

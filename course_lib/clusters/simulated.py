@@ -8,6 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from course_lib import costs
+from course_lib.clusters.compressing import Compressing, Draws
 from course_lib.clusters.timing import ComputeTime, Constant, Link
 from course_lib.errors import CourseError
 from course_lib.topology import check_mixing
@@ -30,7 +31,7 @@ class Arrival(NamedTuple):
     staleness: int
 
 
-class SimulatedCluster:
+class SimulatedCluster(Compressing):
     """m workers with data, clocks and wires. A method sees the machines only through these calls.
 
     Every worker has a clock; computing moves its own on, and whoever needs another's message waits for it.
@@ -93,7 +94,7 @@ class SimulatedCluster:
         self.rounds, self.clock, self._still = 0, np.zeros(self.m), np.zeros(self.m)
         self.ledger = Counter()  # (operation, messages, bytes) -> how often
         self.spans = deque(maxlen=max(200_000 // self.m, 4))  # the last ones, so that memory is bounded
-        self._streams = None
+        self._streams, self._draws = None, Draws(self.seed, self.m)
         self._timer = np.random.default_rng([self.seed, 0])
         self._flight = None
         lead = () if self.replicates is None else (self.replicates,)
@@ -217,6 +218,7 @@ class SimulatedCluster:
             "ledger": dict(self.ledger),
             "timer": self._timer.bit_generator.state,
             "streams": None if self._streams is None else [s.bit_generator.state for s in self._streams],
+            "draws": self._draws.state(),
             "flight": _copied(self._flight),
         }
 
@@ -230,6 +232,7 @@ class SimulatedCluster:
             self._streams = self._fresh_streams()
             for stream, saved in zip(self._streams, state["streams"]):
                 stream.bit_generator.state = saved
+        self._draws.restore(state["draws"])
         self._flight = _copied(state["flight"])
 
     # ---- clocks and bills -------------------------------------------------------------------------------

@@ -8,6 +8,9 @@ import numpy as np
 
 from course_lib.errors import CourseError
 
+#: Arguments that are whole numbers, and the least value of each.
+WHOLE = {"local_steps": 1, "fetch_every": 1, "push_every": 1, "bound": 0}
+
 
 def method(generator):
     """Turn a generator function into a method of the course.
@@ -28,9 +31,9 @@ def method(generator):
             raise CourseError(f"{generator.__name__} runs on a cluster, such as SimulatedCluster(problem)")
         if "step_size" in arguments:
             arguments["step_size"] = schedule(arguments["step_size"])
-        for name in ("local_steps",):
-            if name in arguments and not (isinstance(arguments[name], numbers.Integral) and arguments[name] >= 1):
-                raise CourseError(f"{name} must be a whole number from 1 on, not {arguments[name]}")
+        for name, least in WHOLE.items():
+            if name in arguments and not (isinstance(arguments[name], numbers.Integral) and arguments[name] >= least):
+                raise CourseError(f"{name} must be a whole number from {least} on, not {arguments[name]}")
         return generator(*bound.args, **bound.kwargs)
 
     return checked
@@ -51,3 +54,21 @@ def schedule(step_size):
 def inverse_time(beta, gamma):
     """The schedule beta / (gamma + t) of Robbins and Monro (1951), t = 0, 1, 2, ..."""
     return lambda t: beta / (gamma + t)
+
+
+def in_place(array, step_size):
+    """A copy that may be changed in place, with room for each experiment of a sweep over step sizes.
+
+    Parameters
+    ----------
+    array : array, shape (..., k, d)
+    step_size : function
+        As `schedule` makes it.
+
+    Returns
+    -------
+    array
+        Of shape (R, k, d) where steps have shape (R, 1, 1).
+    """
+    lead = np.shape(step_size(0))[:-2]
+    return np.broadcast_to(array, np.broadcast_shapes(array.shape, (*lead, 1, 1))).copy()

@@ -60,6 +60,8 @@ LABELS = {
     "giant": "GIANT",
     "lbfgs": "L-BFGS",
     "natural_gradient": "natural gradient",
+    "adaptive_compressed_sgd": "adaptive compression",
+    "power_sgd": "PowerSGD",
 }
 
 CLOCKS = {"rounds": "rounds", "bytes": "bytes sent", "seconds": "simulated seconds"}

@@ -34,6 +34,10 @@ def method(generator):
         for name, least in WHOLE.items():
             if name in arguments and not (isinstance(arguments[name], numbers.Integral) and arguments[name] >= least):
                 raise CourseError(f"{name} must be a whole number from {least} on, not {arguments[name]}")
+        if "compressor" in arguments:
+            if not hasattr(arguments["compressor"], "send"):
+                raise CourseError(f"{generator.__name__} needs a compressor, such as compressors.TopK(10)")
+            arguments["compressor"].check(arguments["cluster"].d)
         return generator(*bound.args, **bound.kwargs)
 
     return checked

@@ -13,6 +13,22 @@ from course_lib.bounds.asynchronous import (
     total_staleness,
     wait_for_slowest,
 )
+from course_lib.bounds.compression import (
+    best_k,
+    compressed_convex,
+    dcgd,
+    dcgd_step,
+    diana,
+    diana_lyapunov,
+    diana_step,
+    ef21,
+    ef21_step,
+    error_feedback,
+    error_memory,
+    norm_test,
+    qsgd_variance,
+    top_one_growth,
+)
 from course_lib.bounds.synchronous import (
     critical_batch,
     sgd_constant_step,
@@ -22,15 +38,29 @@ from course_lib.bounds.synchronous import (
 )
 
 __all__ = [
+    "best_k",
+    "compressed_convex",
     "critical_batch",
+    "dcgd",
+    "dcgd_step",
     "delayed_factor",
     "delayed_sgd",
+    "diana",
+    "diana_lyapunov",
+    "diana_step",
+    "ef21",
+    "ef21_step",
+    "error_feedback",
+    "error_memory",
     "fastest_delayed_step",
     "max_stable_step",
+    "norm_test",
+    "qsgd_variance",
     "sgd_constant_step",
     "sgd_inverse_time",
     "sgd_nonconvex",
     "steps_to_gap",
+    "top_one_growth",
     "total_staleness",
     "wait_for_slowest",
 ]

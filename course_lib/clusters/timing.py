@@ -23,14 +23,15 @@ class Link:
     latency : float
         Seconds before the first byte arrives. The default is that of a data centre's network.
     bandwidth : float
-        Bytes a second; the default is 10 Gbit/s.
+        Bytes a second; the default is 10 Gbit/s. Infinite: only latency counts.
     """
 
     latency: float = 5e-5
     bandwidth: float = 1.25e9
 
     def __post_init__(self):
-        positive(bandwidth=self.bandwidth)
+        if not self.bandwidth > 0:
+            raise CourseError(f"bandwidth must be positive, not {self.bandwidth}")
         if not self.latency >= 0:
             raise CourseError(f"latency must be at least 0 seconds, not {self.latency}")
 

@@ -4,6 +4,8 @@ A model is a row of d numbers. Blocks of models have shape (..., k, d): k = m, o
 the same model everywhere; leading axes are independent experiments (a sweep over step sizes, say).
 """
 
+from threadpoolctl import threadpool_limits
+
 from course_lib.problems.base import Problem
 from course_lib.problems.empirical import Empirical
 from course_lib.problems.linear import LeastSquares, LogisticRegression, SoftmaxRegression
@@ -19,3 +21,7 @@ __all__ = [
     "SoftmaxRegression",
     "TwoLayerNetwork",
 ]
+
+# The matrices of a worker are small: a second BLAS thread slows them down (thirty times, where other processes want
+# the core as well), and it would make the last bits depend on the machine.
+threadpool_limits(1, user_api="blas")

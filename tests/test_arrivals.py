@@ -1,12 +1,11 @@
 """The event queue of asynchronous runs: who comes when, how old, and the same again."""
 
-from itertools import islice
+from itertools import islice, pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from toys import toy
 
 from course_lib.bounds import total_staleness
 from course_lib.clusters import Constant, Exponential, Link, Order, Pareto, SimulatedCluster, Speeds
@@ -90,7 +89,7 @@ def test_a_busy_server_is_served_one_by_one(m, T, seed):
     times, service = heavy_tailed(m, T + 1, seed, 1.5), 2e-3
     cluster = SimulatedCluster(problem(m), compute=Scripted(times), link=INSTANT, service=service)
     order = arrive(cluster, T)
-    served, turn, free = {i: 0.0 for i in range(m)}, dict.fromkeys(range(m), 0), 0.0
+    served, turn, free = dict.fromkeys(range(m), 0.0), dict.fromkeys(range(m), 0), 0.0
     for i, seconds in zip(order.workers, order.seconds):
         came = served[i] + times[i][turn[i]]
         free = served[i] = max(came, free) + service
@@ -151,7 +150,7 @@ def test_the_trace_tiles_the_time_of_every_worker():
     for i in range(4):
         spans = sorted((s.start, s.end) for s in cluster.trace() if s.worker == i)
         assert spans[0][0] == 0.0
-        for (_, end), (start, _) in zip(spans, spans[1:]):
+        for (_, end), (start, _) in pairwise(spans):
             assert start == pytest.approx(end, rel=1e-12)
 
 
@@ -193,7 +192,7 @@ def test_an_order_that_cannot_be_replayed_says_why():
     cluster = SimulatedCluster(problem(2), replay=order)
     with pytest.raises(CourseError, match="order of 3 arrivals"):
         arrive(cluster, 4)
-    with pytest.raises(CourseError, match="arrival 1 .* worker 0, which has nothing under way"):
+    with pytest.raises(CourseError, match=r"arrival 1 .* worker 0, which has nothing under way"):
         arrive(cluster, 3, ahead=0)
 
 

@@ -186,7 +186,8 @@ class Arrivals:
         read = self.flight.read.pop(i)
         if not self.shared:
             return read
-        late = self.cluster._random()[i].random(read.shape) < 0.5
+        coins = np.random.default_rng([self.cluster.seed, 2, i, self.flight.steps[i]])  # nothing to save
+        late = coins.random(read.shape[-1]) < 0.5
         return np.where(late, self.model(i), read)
 
     def message(self, operation):

@@ -1,6 +1,5 @@
 """A cluster of m workers in one process: exact arithmetic, simulated time, every byte counted."""
 
-import heapq
 from collections import Counter, deque
 from typing import NamedTuple
 
@@ -8,6 +7,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from course_lib import costs
+from course_lib.clusters.arrivals import Arrivals, Flight
 from course_lib.clusters.compressing import Compressing, Draws
 from course_lib.clusters.timing import ComputeTime, Constant, Link
 from course_lib.errors import CourseError
@@ -21,14 +21,6 @@ class Span(NamedTuple):
     kind: str
     start: float
     end: float
-
-
-class Arrival(NamedTuple):
-    """A gradient as it reaches the server: whose, what, and how many updates old its model is."""
-
-    worker: int
-    gradient: np.ndarray
-    staleness: int
 
 
 class SimulatedCluster(Compressing):
@@ -56,22 +48,31 @@ class SimulatedCluster(Compressing):
         Algorithm behind `mean`: one of ``costs.ALGORITHMS``. It sets the bill, not the result.
     initial_model : array (d,), optional
         Where runs start; the problem's own choice if left out.
+    service : float
+        Seconds that a parameter server spends on each message from a worker, one after another.
+    replay : Order, optional
+        Gradients of an asynchronous run arrive in this order and at these times: what `order` returned in
+        another run, here or on real machines.
     """
 
     def __init__(
         self, problem, seed=0, compute=1e-3, link=None, batch_size=None, replicates=None, all_reduce="ring",
-        initial_model=None,
+        initial_model=None, service=0.0, replay=None,
     ):  # fmt: skip
         self.problem, self.m, self.d = problem, problem.m, problem.d
         self.seed, self.batch_size, self.replicates = seed, batch_size, replicates
         self.compute = compute if isinstance(compute, ComputeTime) else Constant(compute)
         self.compute.check(self.m)
         self.link = link or Link()
-        self.all_reduce = all_reduce
+        self.all_reduce, self.service, self.replay = all_reduce, service, replay
         costs.all_reduce(all_reduce, self.m, self.d, 0.0, 0.0)  # refuses an unknown algorithm here
-        if batch_size is not None and (np.shape(batch_size) not in ((), (self.m,)) or np.min(batch_size) < 1):
+        if batch_size is not None and not (np.shape(batch_size) in ((), (self.m,)) and _counts(batch_size)):
             raise CourseError(f"batch_size must be a whole number from 1 on, or one for each of the {self.m} workers")
+        if replicates is not None and not _counts(replicates):
+            raise CourseError(f"replicates must be a whole number from 1 on, not {replicates}")
         self.initial_model = problem.initial() if initial_model is None else np.asarray(initial_model, float)
+        if not service >= 0:
+            raise CourseError(f"the server's service time must be at least 0 seconds, not {service}")
         if self.initial_model.shape != (self.d,):
             raise CourseError(f"the initial model has shape {self.initial_model.shape}; this problem needs ({self.d},)")
         self._bills, self._mixers = {}, {}
@@ -96,7 +97,7 @@ class SimulatedCluster(Compressing):
         self.spans = deque(maxlen=max(200_000 // self.m, 4))  # the last ones, so that memory is bounded
         self._streams, self._draws = None, Draws(self.seed, self.m)
         self._timer = np.random.default_rng([self.seed, 0])
-        self._flight = None
+        self._flight = Flight(self.m)
         lead = () if self.replicates is None else (self.replicates,)
         return np.broadcast_to(self.initial_model, (*lead, 1 if replicated else self.m, self.d)).copy()
 
@@ -118,12 +119,15 @@ class SimulatedCluster(Compressing):
 
         The weights are the problem's unless given.
         """
-        self._all_reduce(V.shape[-1] * V.itemsize)
+        self._all_reduce(V.shape[-1], V.itemsize)
         return self.average(V, weights)
 
     def average(self, V, weights=None):
         """Weighted mean of rows that are in one place already: no communication."""
-        return (self._share if weights is None else np.reshape(weights, (1, -1))) @ V
+        share = self._share if weights is None else np.reshape(weights, (1, -1))
+        if not share.shape[-1] == V.shape[-2] == self.m:
+            raise CourseError(f"{V.shape[-2]} rows and {share.shape[-1]} weights for {self.m} workers: give one each")
+        return share @ V
 
     def mix(self, X, W):
         """Each worker averages its neighbours' rows with the weights in its row of W: W @ X.
@@ -149,37 +153,31 @@ class SimulatedCluster(Compressing):
         self._through_server("broadcast", x.shape[-1] * x.itemsize)
         return x
 
-    def arrivals(self, x):
+    def arrivals(self, x, fetch_every=1, push_every=1, ahead=None, shared=False):
         """Gradients in the order in which they reach the server, without any barrier, for ever.
 
-        A worker reads x, computes, sends, and on arrival reads x again: change x in place.
+        A worker fetches the model, computes, sends; when its gradient has arrived it begins anew. The
+        server is a machine of its own. Change x in place: it is what workers read.
+
+        Parameters
+        ----------
+        x : array, shape (..., 1, d) or (..., m, d)
+            The server's model; or, for workers with models of their own, a row for each.
+        fetch_every, push_every : int
+            A worker fetches the model before every so many gradients, and sends what it has after every so
+            many; a gradient in between costs no message.
+        ahead : int, optional
+            A worker waits while it is more than so many gradients ahead of the slowest.
+        shared : bool
+            The model lies in shared memory: no messages, and no locks, so that a worker sees each
+            coordinate as it was either when it began or when it finished, at random.
 
         Yields
         ------
         Arrival
-            Staleness is the number of arrivals since the worker read the model.
+            Staleness is the number of updates by others since the worker fetched the model.
         """
-        trip = self.link.seconds(x.shape[-1] * x.itemsize)
-        if self._flight is None:
-            self._flight = {"idle": list(range(self.m)), "queue": [], "read": {}, "version": {}, "arrived": 0}
-        flight = self._flight
-        while True:
-            for i in flight["idle"]:
-                flight["read"][i], flight["version"][i] = x.copy(), flight["arrived"]
-                begin = self.clock[i] + trip
-                end = begin + np.max(self.compute.sample(self._timer, self._everyone[i : i + 1]))
-                self.spans.append(("send", i, self.clock[i], begin))
-                self.spans.append(("compute", i, begin, end))
-                self.spans.append(("send", i, end, end + trip))
-                heapq.heappush(flight["queue"], (end + trip, i))
-            self.clock[i := flight["queue"][0][1]] = heapq.heappop(flight["queue"])[0]
-            here = slice(i, i + 1)
-            batch = self._batch(here) if self.batch_size is not None else None
-            gradient = self.problem.gradient(flight["read"].pop(i), batch, workers=here)
-            staleness = flight["arrived"] - flight["version"].pop(i)
-            flight["idle"], flight["arrived"] = [i], flight["arrived"] + 1
-            self.ledger["push and pull", 2, 2 * x.shape[-1] * x.itemsize] += 1
-            yield Arrival(i, gradient, staleness)
+        return iter(Arrivals(self, x, fetch_every, push_every, ahead, shared))
 
     # ---- what the experiment reads ----------------------------------------------------------------------
 
@@ -197,6 +195,11 @@ class SimulatedCluster(Compressing):
     def bytes(self):
         """Bytes sent so far, by all workers together."""
         return sum(times * size for (_, _, size), times in self.ledger.items())
+
+    @property
+    def order(self):
+        """The order of arrivals so far, to be saved, and replayed on another cluster."""
+        return self._flight.order
 
     def trace(self):
         """Who computed, sent and waited, and when: a list of Span, oldest first (the last 200,000 of them)."""
@@ -219,21 +222,23 @@ class SimulatedCluster(Compressing):
             "timer": self._timer.bit_generator.state,
             "streams": None if self._streams is None else [s.bit_generator.state for s in self._streams],
             "draws": self._draws.state(),
-            "flight": _copied(self._flight),
+            "flight": self._flight.state(),
         }
 
     def restore(self, state):
         """Go back to what `state` returned; the trace starts anew."""
+        if len(state["clock"]) != self.m:
+            raise CourseError(f"this is the state of a cluster of {len(state['clock'])} workers, not {self.m}")
         self.start()
         self.rounds, self.clock = state["rounds"], state["clock"].copy()
         self.ledger.update(state["ledger"])
         self._timer.bit_generator.state = state["timer"]
+        self._draws.restore(state["draws"])
         if state["streams"] is not None:
             self._streams = self._fresh_streams()
             for stream, saved in zip(self._streams, state["streams"]):
                 stream.bit_generator.state = saved
-        self._draws.restore(state["draws"])
-        self._flight = _copied(state["flight"])
+        self._flight = Flight.of(state["flight"])
 
     # ---- clocks and bills -------------------------------------------------------------------------------
 
@@ -247,18 +252,19 @@ class SimulatedCluster(Compressing):
         self._pass("wait", meet)
         self._pass("send", self._still + (meet + seconds))
 
-    def _all_reduce(self, size):
-        if size not in self._bills:
-            words = size // 8
-            cost = costs.all_reduce(self.all_reduce, self.m, words, self.link.latency, 8 / self.link.bandwidth)
+    def _all_reduce(self, words, size):
+        """An all-reduce of so many words of `size` bytes."""
+        if (words, size) not in self._bills:
+            cost = costs.all_reduce(self.all_reduce, self.m, words, self.link.latency, size / self.link.bandwidth)
             traffic = costs.traffic(self.all_reduce, self.m, words)
-            self._bills[size] = cost.seconds, ("all-reduce", traffic.messages, 8 * traffic.words)
-        seconds, entry = self._bills[size]
+            self._bills[words, size] = cost.seconds, ("all-reduce", traffic.messages, size * traffic.words)
+        seconds, entry = self._bills[words, size]
         self._barrier(seconds)
         self.ledger[entry] += 1
 
     def _through_server(self, operation, size):
-        self._barrier((self.m - 1) * self.link.seconds(size))
+        at_server = self.service if operation == "gather" else 0.0
+        self._barrier((self.m - 1) * (self.link.seconds(size) + at_server))
         self.ledger[operation, self.m - 1, (self.m - 1) * size] += 1
 
     def _batch(self, workers):
@@ -268,6 +274,12 @@ class SimulatedCluster(Compressing):
 
     def _fresh_streams(self):
         return [np.random.default_rng([self.seed, 1, i]) for i in range(self.m)]
+
+
+def _counts(value):
+    """Whether it is a whole number from 1 on, or an array of them."""
+    value = np.asarray(value)
+    return value.dtype.kind in "iu" and value.min() >= 1
 
     def _mixer(self, W):
         if id(W) not in self._mixers:
@@ -293,15 +305,3 @@ def _product(W, X):
     if not sp.issparse(W) or X.ndim == 2:
         return W @ X
     return np.stack([W @ one for one in X.reshape(-1, *X.shape[-2:])]).reshape(X.shape)
-
-
-def _copied(flight):
-    if flight is None:
-        return None
-    return {
-        "idle": list(flight["idle"]),
-        "queue": list(flight["queue"]),
-        "read": {i: x.copy() for i, x in flight["read"].items()},
-        "version": dict(flight["version"]),
-        "arrived": flight["arrived"],
-    }

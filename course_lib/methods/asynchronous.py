@@ -138,7 +138,7 @@ def downpour_sgd(cluster, step_size, fetch_every=1, push_every=1, adagrad=False,
         yield x.copy(), X.copy(), gathered.copy(), steps.copy(), squares.copy()
 
 
-TINY = 1e-12  # no division by zero where nothing was pushed yet
+TINY = np.finfo(float).tiny  # no division by zero where nothing was pushed yet
 
 
 def _downpour_start(cluster):

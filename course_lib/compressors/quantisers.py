@@ -8,6 +8,8 @@ from course_lib.compressors.base import Compressor, squares
 from course_lib.compressors.messages import Levels, Powers, Rounded, Ternary
 from course_lib.errors import CourseError
 
+_TINY = 5e-324  # the smallest number there is
+
 
 @dataclass(frozen=True)
 class Float32(Compressor):
@@ -49,7 +51,7 @@ class Uniform(Compressor):
         return f"{type(self).__name__}(delta={self.unit:g})"
 
     def compress(self, x, rng):
-        return Levels(self.unit, np.trunc(x / self.unit), x.dtype)
+        return Levels(self.unit, np.trunc(np.asarray(x, float) / self.unit), x.dtype)
 
 
 class Stochastic(Uniform):
@@ -97,14 +99,14 @@ class QSGD(Compressor):
         return min(d / (4 * self.levels**2), d**0.5 / self.levels)
 
     def error(self, x):
-        return _rounding_variance(x, self._unit(np.asarray(x, float)))
+        return _rounding_variance(x, self._unit(x))
 
     def check(self, d):
         if not (isinstance(self.levels, int | np.integer) and 1 <= self.levels <= 2**40):
             raise CourseError(f"{self}: levels is a whole number from 1 to 2^40")
 
     def _unit(self, x):
-        return np.maximum(_norm(x) / self.levels, 5e-324)  # the smallest number there is: a zero vector has levels 0
+        return np.maximum(_norm(x) / self.levels, _TINY)  # a zero vector has zero levels
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,7 @@ class Natural(Compressor):
 
 def _rounded_at_random(x, unit, rng):
     """To a neighbouring multiple of the unit, unbiased: floor(x / unit + xi) has the law of the lesson's formula."""
-    levels = x / unit
+    levels = np.asarray(x, float) / unit
     levels += rng.random(x.shape)
     return Levels(unit, np.floor(levels, out=levels), x.dtype)
 
@@ -172,5 +174,6 @@ def _peak(x):
 
 def _norm(x):
     """||x|| of each row, shape (..., 1), also where squares would overflow or vanish."""
-    peak = np.maximum(_peak(x), 5e-324)
+    x = np.asarray(x, float)
+    peak = np.maximum(_peak(x), _TINY)
     return peak * np.sqrt(np.square(x / peak).sum(-1, keepdims=True))

@@ -4,14 +4,13 @@ from collections import Counter, deque
 from typing import NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 
 from course_lib import costs
 from course_lib.clusters.arrivals import Arrivals, Flight
 from course_lib.clusters.compressing import Compressing, Draws
+from course_lib.clusters.mixing import Mixing
 from course_lib.clusters.timing import ComputeTime, Constant, Link
 from course_lib.errors import CourseError
-from course_lib.topology import check_mixing
 
 
 class Span(NamedTuple):
@@ -23,7 +22,7 @@ class Span(NamedTuple):
     end: float
 
 
-class SimulatedCluster(Compressing):
+class SimulatedCluster(Mixing, Compressing):
     """m workers with data, clocks and wires. A method sees the machines only through these calls.
 
     Every worker has a clock; computing moves its own on, and whoever needs another's message waits for it.
@@ -128,20 +127,6 @@ class SimulatedCluster(Compressing):
         if not share.shape[-1] == V.shape[-2] == self.m:
             raise CourseError(f"{V.shape[-2]} rows and {share.shape[-1]} weights for {self.m} workers: give one each")
         return share @ V
-
-    def mix(self, X, W):
-        """Each worker averages its neighbours' rows with the weights in its row of W: W @ X.
-
-        W must have the sparsity of the network and keep the problem's weighted mean (equal weights:
-        doubly stochastic). Neighbours wait for each other, nobody else does.
-        """
-        mixer = self._mixer(W)
-        size = X.shape[-1] * X.itemsize
-        ready = np.maximum.reduceat(self.clock[mixer.heard], mixer.first)
-        self._pass("wait", ready)
-        self._pass("send", ready + mixer.degree * self.link.seconds(size))
-        self.ledger["mix", mixer.messages, mixer.messages * size] += 1
-        return _product(mixer.W, X)
 
     def gather(self, V):
         """Every worker sends its row to the server, worker 0, which receives one message at a time."""
@@ -280,28 +265,3 @@ def _counts(value):
     """Whether it is a whole number from 1 on, or an array of them."""
     value = np.asarray(value)
     return value.dtype.kind in "iu" and value.min() >= 1
-
-    def _mixer(self, W):
-        if id(W) not in self._mixers:
-            self._mixers[id(W)] = _Mixer(W, self.problem.weights)
-        return self._mixers[id(W)]
-
-
-class _Mixer:
-    """A mixing matrix, checked once, with what the clocks and the ledger need to know of it."""
-
-    def __init__(self, W, weights):
-        self.W = W if sp.issparse(W) else np.asarray(W, float)
-        check_mixing(self.W, weights)
-        talks = sp.csr_array(self.W) + sp.eye_array(len(weights), format="csr")  # everyone hears himself
-        talks.sum_duplicates()
-        self.original = W  # keeps its id taken
-        self.heard, self.first = talks.indices, talks.indptr[:-1]
-        self.degree = np.diff(talks.indptr) - 1
-        self.messages = int(self.degree.sum())
-
-
-def _product(W, X):
-    if not sp.issparse(W) or X.ndim == 2:
-        return W @ X
-    return np.stack([W @ one for one in X.reshape(-1, *X.shape[-2:])]).reshape(X.shape)

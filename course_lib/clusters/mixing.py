@@ -1,0 +1,68 @@
+"""How neighbours average: the calls of a cluster that decentralised methods use."""
+
+from functools import partial
+
+import numpy as np
+import scipy.sparse as sp
+
+from course_lib.topology import check_mixing, check_pushing
+
+KEPT = 64  # matrices whose bill is remembered: a graph that changes every round must not fill the memory
+
+
+class Mixing:
+    """Gossip between neighbours. A part of a cluster: it moves the clocks and writes the ledger."""
+
+    def mix(self, X, W):
+        """Each worker averages its neighbours' rows with the weights in its row of W: W @ X.
+
+        W must have the sparsity of the network and keep the problem's weighted mean (equal weights:
+        doubly stochastic). Neighbours wait for each other, nobody else does.
+        """
+        mixer = self._mixer(W, partial(check_mixing, weights=self.problem.weights))
+        self._exchange(mixer, X.shape[-1] * X.itemsize, "mix")
+        return _product(mixer.W, X)
+
+    def push(self, X, A):
+        """Each worker splits its row among its out-neighbours and itself, by its column of A: A @ X.
+
+        The columns of A sum to one, so the sum of all rows is kept. Links may go one way only; a worker
+        waits for those who write to it.
+        """
+        mixer = self._mixer(A, check_pushing)
+        self._exchange(mixer, X.shape[-1] * X.itemsize, "push")
+        return _product(mixer.W, X)
+
+    def _exchange(self, mixer, size, operation):
+        ready = np.maximum.reduceat(self.clock[mixer.heard], mixer.first)
+        self._pass("wait", ready)
+        self._pass("send", ready + mixer.degree * self.link.seconds(size))
+        self.ledger[operation, mixer.messages, mixer.messages * size] += 1
+
+    def _mixer(self, W, check):
+        known = self._mixers.get(id(W))
+        if known is None:
+            if len(self._mixers) >= KEPT:
+                del self._mixers[next(iter(self._mixers))]
+            known = self._mixers[id(W)] = _Mixer(W, check)
+        return known
+
+
+class _Mixer:
+    """A mixing matrix, checked once, with what the clocks and the ledger need to know of it."""
+
+    def __init__(self, W, check):
+        self.W = W if sp.issparse(W) else np.asarray(W, float)
+        check(self.W)
+        talks = abs(sp.csr_array(self.W)) + sp.eye_array(self.W.shape[0], format="csr")  # everyone hears himself
+        talks.sum_duplicates()
+        self.original = W  # keeps its id taken
+        self.heard, self.first = talks.indices, talks.indptr[:-1]
+        self.degree = np.diff(talks.indptr) - 1
+        self.messages = int(self.degree.sum())
+
+
+def _product(W, X):
+    if not sp.issparse(W) or X.ndim == 2:
+        return W @ X
+    return np.stack([W @ one for one in X.reshape(-1, *X.shape[-2:])]).reshape(X.shape)

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import numbers
 from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
@@ -9,7 +10,7 @@ from tqdm.auto import tqdm
 
 from course_lib.errors import CourseError
 
-#: A run is stopped when its loss exceeds this many times its first loss (or is no number).
+#: A run is stopped when its loss exceeds this many times its first loss, or this number if that was below 1.
 BLOW_UP = 1e6
 
 
@@ -63,9 +64,13 @@ class History:
     @classmethod
     def load(cls, path):
         """Read what `save` wrote."""
-        with np.load(path) as arrays:
-            if "_rest" not in arrays:
-                raise CourseError(f"{path} does not hold a History")
+        try:
+            arrays = np.load(path)
+        except (ValueError, EOFError):  # neither .npz nor .npy
+            arrays = {}
+        if "_rest" not in arrays:
+            raise CourseError(f"{path} does not hold a History")
+        with arrays:
             rest = json.loads(str(arrays["_rest"]))
             return cls(**{name: _unpack(value, arrays) for name, value in rest.items()})
 
@@ -123,7 +128,7 @@ def run(method, rounds, record_every=1, quiet=False):
     rounds : int
         Steps to take.
     record_every : int
-        Steps between two records; the last step is always recorded.
+        Steps between two records; the last step is always recorded, and so is the start of a new run.
     quiet : bool
         No progress bar (it appears after two seconds) and no message.
 
@@ -131,19 +136,19 @@ def run(method, rounds, record_every=1, quiet=False):
     -------
     History
     """
-    if rounds < 0 or record_every < 1:
-        raise CourseError("rounds must be at least 0, and record_every at least 1")
     arguments = inspect.getgeneratorlocals(method) if inspect.isgenerator(method) else {}
     if "cluster" not in arguments:
         raise CourseError("run needs a method on a cluster, such as sync_sgd(cluster, 0.1), that was not used up")
     cluster, history = arguments["cluster"], History(method.__name__)
-    fresh = inspect.getgeneratorstate(method) == inspect.GEN_CREATED
+    under_way = inspect.getgeneratorstate(method) != inspect.GEN_CREATED  # then its next state is a step further
+    _whole(rounds, "rounds", least=int(under_way))
+    _whole(record_every, "record_every", least=1)
     with np.errstate(over="ignore", invalid="ignore"):
         bar = tqdm(total=rounds, desc=history.name, unit="round", delay=2, leave=False, disable=quiet)
         with bar:
-            for k in range(rounds + 1):
+            for k in range(under_way, rounds + 1):
                 state = next(method)
-                cluster.rounds += k > 0 or not fresh
+                cluster.rounds += k > 0
                 if k % record_every == 0 or k == rounds:
                     _record(history, cluster, state)
                     history.message = _verdict(history)
@@ -171,6 +176,8 @@ def sweep(make, values):
         One a value, with records of shape (T,).
     """
     values = np.asarray(values, float)
+    if values.ndim != 1 or not values.size:
+        raise CourseError("a sweep needs a list of at least one value")
     together = make(values.reshape(-1, 1, 1))
     return {float(value): _one(together, r) for r, value in enumerate(values)}
 
@@ -192,7 +199,7 @@ def _record(history, cluster, state):
 
 def _verdict(history):
     first, last = np.asarray(history.loss[0]), np.asarray(history.loss[-1])
-    bad = ~(last <= BLOW_UP * np.maximum(np.abs(first), 1e-12))
+    bad = ~(last <= BLOW_UP * np.maximum(np.abs(first), 1))
     if not bad.all():
         return ""
     size = float(np.nanmax(np.where(np.isfinite(last), last, np.inf)))
@@ -213,6 +220,11 @@ def _finish(history, cluster, state):
 
 def _mean(records):
     return None if records is None else records.reshape(len(records), -1).mean(1)
+
+
+def _whole(value, name, least):
+    if not (isinstance(value, numbers.Integral) and value >= least):
+        raise CourseError(f"{name} must be a whole number from {least} on, not {value}")
 
 
 def _tuple(state):

@@ -27,9 +27,10 @@ def method(generator):
         except TypeError as error:
             raise CourseError(f"{generator.__name__}: {error}") from None
         arguments = bound.arguments
-        if not hasattr(arguments["cluster"], "gradient"):
+        if not hasattr(arguments["cluster"], "mean"):
             raise CourseError(f"{generator.__name__} runs on a cluster, such as SimulatedCluster(problem)")
         if "step_size" in arguments:
+            _one_step_a_replicate(arguments["step_size"], arguments["cluster"])
             arguments["step_size"] = schedule(arguments["step_size"])
         for name, least in WHOLE.items():
             if name in arguments and not (isinstance(arguments[name], numbers.Integral) and arguments[name] >= least):
@@ -43,13 +44,20 @@ def method(generator):
     return checked
 
 
+def _one_step_a_replicate(step_size, cluster):
+    replicates = getattr(cluster, "replicates", None)
+    if replicates is not None and np.ndim(step_size) == 3 and len(step_size) not in (1, replicates):
+        raise CourseError(f"{len(step_size)} step sizes for {replicates} replicates: give each its own, or one for all")
+
+
 def schedule(step_size):
     """A function of the step t, from a positive number, an array of them, or such a function."""
     if callable(step_size):
         return step_size
     steps = np.asarray(step_size, float)
-    if not (np.isfinite(steps).all() and (steps > 0).all()):
-        raise CourseError(f"the step size must be positive, not {step_size}")
+    wrong = steps[~(np.isfinite(steps) & (steps > 0))]
+    if wrong.size:
+        raise CourseError(f"the step size must be positive, not {wrong[0]:g}")
     if steps.ndim not in (0, 3):
         raise CourseError(f"several step sizes need shape (R, 1, 1), one experiment each; this one is {steps.shape}")
     return lambda t: steps
@@ -57,6 +65,8 @@ def schedule(step_size):
 
 def inverse_time(beta, gamma):
     """The schedule beta / (gamma + t) of Robbins and Monro (1951), t = 0, 1, 2, ..."""
+    if not (beta > 0 and gamma > 0):
+        raise CourseError(f"beta and gamma must be positive, not {beta:g} and {gamma:g}")
     return lambda t: beta / (gamma + t)
 
 

@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import scipy.sparse as sp
 
+from course_lib.errors import CourseError
 from course_lib.topology import check_mixing, check_pushing
 
 KEPT = 64  # matrices whose bill is remembered: a graph that changes every round must not fill the memory
@@ -63,6 +64,8 @@ class _Mixer:
 
 
 def _product(W, X):
+    if X.shape[-2] != W.shape[0]:
+        raise CourseError(f"{X.shape[-2]} rows for {W.shape[0]} workers: each mixes its own")
     if not sp.issparse(W) or X.ndim == 2:
         return W @ X
     return np.stack([W @ one for one in X.reshape(-1, *X.shape[-2:])]).reshape(X.shape)

@@ -49,6 +49,11 @@ class Empirical(Problem):
 
     def sample(self, streams, batch_size, workers=slice(None), replicates=None):
         """Rows drawn with replacement and their weights, both (m, b) or, with replicates, (R, m, b)."""
+        if np.ndim(batch_size) == 0:  # quicker, and one worker at a time is what asynchronous runs ask for
+            shape = (replicates or 1, batch_size)
+            rows = np.stack([s.integers(n, size=shape) for s, n in zip(streams, self.sizes[workers])], axis=1)
+            rows = rows if replicates else rows[0]
+            return rows, np.full(rows.shape, 1 / batch_size)
         sizes = np.broadcast_to(batch_size, self.m)[workers]
         rows = np.zeros((replicates or 1, len(sizes), sizes.max()), int)
         for i, (stream, n, b) in enumerate(zip(streams, self.sizes[workers], sizes)):

@@ -253,3 +253,57 @@ def partition(labels, parts, ax=None):
     ax.grid(False)
     ax.legend(title="class", loc="center left", bbox_to_anchor=(1.0, 0.5), handlelength=0.8, labelspacing=0.2)
     return fig
+
+
+@matplotlib.rc_context(STYLE)
+def partitions(labels, named):
+    """Draw several partitions side by side, to one scale.
+
+    Parameters
+    ----------
+    labels : array of int, shape (N,)
+    named : dict of str to list of arrays
+        Title and parts of each.
+
+    Returns
+    -------
+    Figure
+    """
+    fig, axes = figure(columns=len(named), width=1.9, height=0.8 + 0.2 * max(map(len, named.values())))
+    for ax, (title, parts) in zip(axes, named.items()):
+        partition(labels, parts, ax=ax)
+        ax.set(title=title, xlabel="rows", xlim=(0, 1.05 * max(len(p) for ps in named.values() for p in ps)))
+        if ax is not axes[0]:
+            ax.set_ylabel("")
+        if ax is not axes[-1]:
+            ax.get_legend().remove()
+    return fig
+
+
+@matplotlib.rc_context(STYLE)
+def conversations(networks):
+    """Draw who wrote to whom: workers on a circle, a line for each pair that spoke, as wide as its words.
+
+    Parameters
+    ----------
+    networks : dict of str to Network
+        Title and network of each panel, after a collective was run over it.
+
+    Returns
+    -------
+    Figure
+    """
+    fig, axes = figure(columns=len(networks), width=1.35, height=1.6)
+    for ax, (title, network) in zip(axes, networks.items()):
+        angles = np.pi / 2 - 2 * np.pi * np.arange(network.m) / network.m
+        x, y = np.cos(angles), np.sin(angles)
+        words = np.zeros((network.m, network.m))
+        for message in network.log:
+            words[message.source, message.target] += message.words
+        words = np.triu(words + words.T)  # both directions together
+        for pair in np.argwhere(words):
+            ax.plot(x[pair], y[pair], color=COLORS[0], linewidth=0.4 + 2 * words[*pair] / words.max())
+        ax.plot(x, y, "o", color="#111111", markersize=4)
+        ax.set(title=title, aspect="equal", xlim=(-1.2, 1.2), ylim=(-1.2, 1.2))
+        ax.set_axis_off()
+    return fig

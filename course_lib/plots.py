@@ -10,6 +10,8 @@ import matplotlib
 import numpy as np
 from matplotlib import figure as mpl_figure
 
+from course_lib.errors import CourseError
+
 #: Matplotlib settings of every figure (also used by the explorers).
 STYLE = {
     "figure.figsize": (4.2, 2.8),
@@ -171,16 +173,16 @@ def convergence(histories, against="rounds", show="loss", optimum=None, theory=N
     -------
     Figure
     """
-    named = histories if isinstance(histories, dict) else {h.name: h for h in _listed(histories)}
+    named = _named(histories)
+    values = {name: _records(history, against, show, optimum) for name, history in named.items()}
     fig, ax = (ax.figure, ax) if ax is not None else figure()
     for k, (name, history) in enumerate(named.items()):
         look = style(name) if name in LABELS else series(k, name)
-        values = history.loss - optimum if show == "gap" else getattr(history, show)
-        ax.plot(getattr(history, against), values, **look)
+        ax.plot(getattr(history, against), values[name], **look)
     if theory is not None:
         clock = getattr(history, against)
         ax.plot(clock, theory(history.rounds) if callable(theory) else theory, label="theory", **THEORY)
-    if show != "accuracy":
+    if show != "accuracy" and any((v > 0).any() for v in values.values()):
         ax.set_yscale("log")
     ax.set_xlabel(CLOCKS[against])
     ax.set_title(QUANTITIES[show])
@@ -189,8 +191,28 @@ def convergence(histories, against="rounds", show="loss", optimum=None, theory=N
     return fig
 
 
-def _listed(histories):
-    return histories if isinstance(histories, (list, tuple)) else [histories]
+def _named(histories):
+    """Histories by label; a method's name is label enough where it occurs once."""
+    if isinstance(histories, dict):
+        return histories
+    histories = histories if isinstance(histories, (list, tuple)) else [histories]
+    names = [history.name for history in histories]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise CourseError(f"two runs are called {twice}: give a dict of label to History")
+    return dict(zip(names, histories))
+
+
+def _records(history, against, show, optimum):
+    """The quantity's values in a history, after making sure that it can be drawn."""
+    if against not in CLOCKS:
+        raise CourseError(f"no clock is called {against!r}; there are {', '.join(CLOCKS)}")
+    if show == "gap" and optimum is None:
+        raise CourseError("the gap needs the smallest possible loss: optimum=problem.loss(problem.optimum())")
+    values = history.loss - optimum if show == "gap" else getattr(history, show, None)
+    if show not in QUANTITIES or values is None:
+        raise CourseError(f"{show!r} was not recorded; there are {', '.join(QUANTITIES)}")
+    return values
 
 
 SPANS = {"compute": "#0072B2", "send": "#C04F00", "wait": "#d9d9d9", "down": "#111111"}

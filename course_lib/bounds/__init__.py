@@ -29,6 +29,17 @@ from course_lib.bounds.compression import (
     qsgd_variance,
     top_one_growth,
 )
+from course_lib.bounds.decentralized import (
+    admm_factor,
+    chebyshev_consensus,
+    choco_gossip,
+    choco_gossip_step,
+    consensus,
+    decentralized_subgradient,
+    dgd_fixed_point,
+    dgd_spread,
+    dgd_stable_step,
+)
 from course_lib.bounds.synchronous import (
     critical_batch,
     sgd_constant_step,
@@ -38,13 +49,22 @@ from course_lib.bounds.synchronous import (
 )
 
 __all__ = [
+    "admm_factor",
     "best_k",
+    "chebyshev_consensus",
+    "choco_gossip",
+    "choco_gossip_step",
     "compressed_convex",
+    "consensus",
     "critical_batch",
     "dcgd",
     "dcgd_step",
+    "decentralized_subgradient",
     "delayed_factor",
     "delayed_sgd",
+    "dgd_fixed_point",
+    "dgd_spread",
+    "dgd_stable_step",
     "diana",
     "diana_lyapunov",
     "diana_step",

@@ -1,7 +1,5 @@
 """How neighbours average: the calls of a cluster that decentralised methods use."""
 
-from functools import partial
-
 import numpy as np
 import scipy.sparse as sp
 
@@ -20,7 +18,7 @@ class Mixing:
         W must have the sparsity of the network and keep the problem's weighted mean (equal weights:
         doubly stochastic). Neighbours wait for each other, nobody else does.
         """
-        mixer = self._mixer(W, partial(check_mixing, weights=self.problem.weights))
+        mixer = self._mixer(W, check_mixing)
         self._exchange(mixer, X.shape[-1] * X.itemsize, "mix")
         return _product(mixer.W, X)
 
@@ -34,6 +32,35 @@ class Mixing:
         self._exchange(mixer, X.shape[-1] * X.itemsize, "push")
         return _product(mixer.W, X)
 
+    def compressed_mix(self, V, compressor, W):
+        """Each worker compresses its row of V, sends the message to its neighbours, and averages what it hears.
+
+        Parameters
+        ----------
+        V : array, shape (..., m, d)
+        compressor : Compressor
+            Worker i's draws come from the random stream of (seed, i) alone, as in `compressed_mean`.
+        W : array or sparse matrix, shape (m, m)
+            As for `mix`.
+
+        Returns
+        -------
+        mixed : array, shape (..., m, d)
+            W @ sent.
+        sent : array, shape (..., m, d)
+            What each worker's message says.
+        """
+        mixer = self._mixer(W, check_mixing)
+        sent, sizes = compressor.send(V, self._draws)
+        sizes = sizes.reshape(-1, self.m).mean(0)  # of several experiments at once: their mean
+        ready = np.maximum.reduceat(self.clock[mixer.heard], mixer.first)
+        trips = np.add.reduceat(self.link.seconds(sizes)[mixer.heard], mixer.first) - self.link.seconds(sizes)
+        self._pass("wait", ready)
+        self._pass("send", ready + trips)
+        self.ledger["compressed mix", mixer.messages, 0] += 1
+        self.ledger["compressed mix", 0, 1] += round(mixer.listeners @ sizes)  # byte by byte: every round differs
+        return _product(mixer.W, sent), sent
+
     def _exchange(self, mixer, size, operation):
         ready = np.maximum.reduceat(self.clock[mixer.heard], mixer.first)
         self._pass("wait", ready)
@@ -45,21 +72,22 @@ class Mixing:
         if known is None:
             if len(self._mixers) >= KEPT:
                 del self._mixers[next(iter(self._mixers))]
-            known = self._mixers[id(W)] = _Mixer(W, check)
+            known = self._mixers[id(W)] = _Mixer(W, check, self.problem.weights)
         return known
 
 
 class _Mixer:
     """A mixing matrix, checked once, with what the clocks and the ledger need to know of it."""
 
-    def __init__(self, W, check):
+    def __init__(self, W, check, weights):
         self.W = W if sp.issparse(W) else np.asarray(W, float)
-        check(self.W)
+        check(self.W, weights)
         talks = abs(sp.csr_array(self.W)) + sp.eye_array(self.W.shape[0], format="csr")  # everyone hears himself
         talks.sum_duplicates()
         self.original = W  # keeps its id taken
         self.heard, self.first = talks.indices, talks.indptr[:-1]
-        self.degree = np.diff(talks.indptr) - 1
+        self.degree = np.diff(talks.indptr) - 1  # how many each worker hears
+        self.listeners = np.bincount(self.heard, minlength=W.shape[0]) - 1  # how many hear it
         self.messages = int(self.degree.sum())
 
 

@@ -9,6 +9,7 @@ from course_lib import costs
 from course_lib.clusters.arrivals import Arrivals, Flight
 from course_lib.clusters.compressing import Compressing, Draws
 from course_lib.clusters.mixing import Mixing
+from course_lib.clusters.solving import Solving
 from course_lib.clusters.timing import ComputeTime, Constant, Link
 from course_lib.errors import CourseError
 
@@ -22,7 +23,7 @@ class Span(NamedTuple):
     end: float
 
 
-class SimulatedCluster(Mixing, Compressing):
+class SimulatedCluster(Mixing, Compressing, Solving):
     """m workers with data, clocks and wires. A method sees the machines only through these calls.
 
     Every worker has a clock; computing moves its own on, and whoever needs another's message waits for it.

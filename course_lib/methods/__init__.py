@@ -1,5 +1,6 @@
 """The methods of the course: generators that see the machines only through a cluster."""
 
+from course_lib.methods.admm import admm, admm_residuals, decentralized_admm
 from course_lib.methods.asynchronous import (
     async_sgd,
     delay_adaptive,
@@ -17,6 +18,17 @@ from course_lib.methods.compressed import (
     error_feedback_sgd,
     power_sgd,
 )
+from course_lib.methods.decentralized import (
+    adapt_then_combine,
+    choco_sgd,
+    decentralized_subgradient,
+    dsgd,
+    exact_diffusion,
+    extra,
+    gradient_tracking,
+    push_sum_sgd,
+)
+from course_lib.methods.gossip import chebyshev_gossip, choco_gossip, gossip, pairwise_gossip, push_sum
 from course_lib.methods.synchronous import parameter_server_sgd, sync_sgd
 
 #: Every method by name, for the command line and for comparisons. A new method is one line here.
@@ -24,5 +36,8 @@ METHODS = {m.__name__: m for m in (sync_sgd, parameter_server_sgd)}
 METHODS |= {m.__name__: m for m in (compressed_sgd, error_feedback_sgd, ef21, diana)}
 METHODS |= {m.__name__: m for m in (adaptive_compressed_sgd, power_sgd)}
 METHODS |= {m.__name__: m for m in (async_sgd, stale_synchronous_sgd, iag, downpour_sgd, hogwild_sgd)}
+METHODS |= {m.__name__: m for m in (gossip, chebyshev_gossip, pairwise_gossip, choco_gossip, push_sum)}
+METHODS |= {m.__name__: m for m in (dsgd, adapt_then_combine, decentralized_subgradient, extra, gradient_tracking)}
+METHODS |= {m.__name__: m for m in (exact_diffusion, choco_sgd, push_sum_sgd, admm, decentralized_admm)}
 
-__all__ = [*METHODS, "METHODS", "delay_adaptive", "inverse_time", "method"]
+__all__ = [*METHODS, "METHODS", "admm_residuals", "delay_adaptive", "inverse_time", "method"]

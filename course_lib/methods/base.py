@@ -6,10 +6,15 @@ import numbers
 
 import numpy as np
 
+from course_lib import topology
 from course_lib.errors import CourseError
 
 #: Arguments that are whole numbers, and the least value of each.
 WHOLE = {"local_steps": 1, "fetch_every": 1, "push_every": 1, "bound": 0}
+
+
+#: Arguments that are matrices or functions of the round, and what each must satisfy.
+MATRICES = {"W": topology.check_mixing, "A": topology.check_pushing}
 
 
 def method(generator):
@@ -17,7 +22,7 @@ def method(generator):
 
     The arguments are checked when the method is called, not when it first runs, and `step_size`, a positive
     number, an array of them (one experiment each, shape (R, 1, 1)), or a function of the step t, reaches the
-    body as a function of t.
+    body as a function of t. So do the mixing matrix `W` and the push matrix `A`.
     """
 
     @functools.wraps(generator)
@@ -32,6 +37,9 @@ def method(generator):
         if "step_size" in arguments:
             _one_step_a_replicate(arguments["step_size"], arguments["cluster"])
             arguments["step_size"] = schedule(arguments["step_size"])
+        for name, check in MATRICES.items():
+            if name in arguments:
+                arguments[name] = _matrices(arguments[name], check, arguments["cluster"].problem.weights)
         for name, least in WHOLE.items():
             if name in arguments and not (isinstance(arguments[name], numbers.Integral) and arguments[name] >= least):
                 raise CourseError(f"{name} must be a whole number from {least} on, not {arguments[name]}")
@@ -42,6 +50,14 @@ def method(generator):
         return generator(*bound.args, **bound.kwargs)
 
     return checked
+
+
+def _matrices(W, check, weights):
+    """W as a function of the round; the one of round 0 is looked at now, the others when they are used."""
+    if not callable(W) and not hasattr(W, "shape"):
+        raise CourseError(f"W must be a matrix or a function of the round, not a {type(W).__name__}")
+    check(topology.sequence(W)(0), weights)
+    return topology.sequence(W)
 
 
 def _one_step_a_replicate(step_size, cluster):

@@ -43,7 +43,7 @@ class _Linear(Empirical):
         return G + self.l2 * X.reshape(*lead, -1, self.d) if self.l2 else G
 
     def hessians(self, x):
-        """Each worker's Hessian at the common model, shape (m, d, d)."""
+        """Each worker's Hessian at the common model (d,), or at its own (m, d): shape (m, d, d)."""
         return self._curvature(x, self.features, self.row_weights)
 
     def hessian(self, x):
@@ -53,7 +53,7 @@ class _Linear(Empirical):
 
     def _curvature(self, x, A, w):
         """One matrix for each k, the sum over rows of w (a a^T) x (link's variance), by blocks of two classes."""
-        V = self._variance(self._predict(self._scores(np.reshape(x, (1, 1, -1)), A)[:, 0])) * w[:, None, None]
+        V = self._variance(self._predict(self._scores(np.reshape(x, (1, -1, self.d)), A)[:, 0])) * w[:, None, None]
         k, _, p = A.shape
         H = np.empty((k, p, self.outputs, p, self.outputs))
         for a in range(self.outputs):

@@ -154,10 +154,20 @@ def check_mixing(W, weights):
         )
 
 
-def check_pushing(A):
-    """Refuse a matrix that would not keep the sum of the workers' rows: its columns must sum to one."""
-    if A.ndim != 2 or A.shape[0] != A.shape[1]:
-        raise CourseError(f"the push matrix has shape {A.shape}; it needs a row and a column for each worker")
+def check_pushing(A, weights):
+    """Refuse a matrix that would not keep the sum of the workers' rows: its columns must sum to one.
+
+    Parameters
+    ----------
+    A : array or sparse matrix, shape (m, m)
+    weights : array, shape (m,)
+        The problem's, one a worker. Push-sum finds the plain mean, so they must be equal.
+    """
+    m = len(weights)
+    if A.shape != (m, m):
+        raise CourseError(f"the push matrix has shape {A.shape}, but there are {m} workers")
+    if np.ptp(weights) > 1e-12:
+        raise CourseError("push-sum finds the plain mean: it needs a problem with weights='equal'")
     columns = A.sum(0) - 1
     if not abs(columns).max() <= 1e-9:
         raise CourseError(f"the push matrix is not column-stochastic: {_worst('column', columns)}")

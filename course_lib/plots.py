@@ -62,6 +62,8 @@ LABELS = {
     "giant": "GIANT",
     "lbfgs": "L-BFGS",
     "natural_gradient": "natural gradient",
+    "iag": "table of gradients",
+    "hogwild_sgd": "Hogwild",
     "adaptive_compressed_sgd": "adaptive compression",
     "power_sgd": "PowerSGD",
 }
@@ -245,6 +247,32 @@ def timeline(cluster, until=None, ax=None):
     ax.set_xlim(0, until)
     ax.grid(False)
     ax.legend(ncols=len(SPANS), loc="lower left", bbox_to_anchor=(0, 1), handlelength=1)
+    return fig
+
+
+@matplotlib.rc_context(STYLE)
+def staleness(cluster, until, ax=None):
+    """Draw the timeline of an asynchronous run, and above it the updates of the server's model.
+
+    An arc leads from the update whose result a worker read to the update that its gradient makes; the dots that
+    it passes over, and the number on it, are the gradient's staleness.
+
+    Parameters and result are as in `timeline`.
+    """
+    fig, ax = (ax.figure, ax) if ax is not None else figure(width=6.0, height=2.0 + 0.22 * cluster.m)
+    timeline(cluster, until, ax)
+    order, colors = cluster.order, [COLORS[i % len(COLORS)] for i in range(cluster.m)]
+    when = np.append(0.0, order.seconds[order.seconds <= until])  # of update 0, the start, 1, 2, ...
+    ax.plot(when[1:], np.full(len(when) - 1, -1.2), "o", color="#111111", markersize=3.5)
+    along = np.linspace(0, 1, 40)
+    for k, (i, late) in enumerate(zip(order.workers[: len(when) - 1], order.staleness)):
+        start, end, height = when[k - late], when[k + 1], 1.0 + 0.5 * late
+        ax.plot(start + along * (end - start), -1.2 - 4 * height * along * (1 - along), color=colors[i], linewidth=1.1)
+        ax.text((start + end) / 2, -1.4 - height, str(late), color=colors[i], fontsize=8, ha="center")
+    ax.set(ylim=(cluster.m - 0.4, -3.5 - 0.5 * max(order.staleness[: len(when) - 1], default=0)))
+    ax.set_yticks([-1.2, *range(cluster.m)], ["server", *range(cluster.m)])
+    for tick, color in zip(ax.get_yticklabels()[1:], colors):
+        tick.set(color=color, fontweight="bold")
     return fig
 
 

@@ -71,29 +71,29 @@ class Sparse:
 class Levels:
     """Whole multiples of a unit: Elias's code of each |level| + 1, then a sign for each that is not zero."""
 
-    def __init__(self, unit, levels, dtype):
-        self.unit, self.levels, self.dtype, self.d = unit, levels, dtype, levels.shape[-1]
+    def __init__(self, unit, multiples, dtype):
+        self.unit, self.multiples, self.dtype, self.d = unit, multiples, dtype, multiples.shape[-1]
 
     def values(self):
-        return (self.unit * self.levels).astype(self.dtype, copy=False)
+        return self.multiples.astype(self.dtype, copy=False)
 
     def size(self):
-        numbers = np.abs(self.levels) + 1
+        numbers = np.rint(np.abs(self.multiples) / self.unit) + 1
         return _UNIT.size + _whole_bytes(bits.elias_length(numbers) + bits.count(numbers > 1))
 
     def write(self):
-        signs = self.levels[self.levels != 0] < 0
-        code = np.concatenate([bits.elias(np.abs(self.levels) + 1), signs])
-        return _UNIT.pack(*np.ravel(self.unit)) + np.packbits(code.astype(np.uint8)).tobytes()
+        numbers = np.rint(np.abs(self.multiples) / self.unit) + 1
+        signs = self.multiples[numbers > 1] < 0
+        code = np.concatenate([bits.elias(numbers), signs.astype(np.uint8)])
+        return _UNIT.pack(*np.ravel(self.unit)) + np.packbits(code).tobytes()
 
     @classmethod
     def read(cls, body, d, dtype):
-        code = _bits(body[_UNIT.size :])
+        code, [unit] = _bits(body[_UNIT.size :]), _UNIT.unpack_from(body)
         numbers, used = bits.read_elias(code, d)
-        levels = numbers - 1
-        nonzero = np.flatnonzero(levels)
-        levels[nonzero] *= 1 - 2.0 * code[used : used + len(nonzero)]
-        return cls(np.array(_UNIT.unpack_from(body)), levels, dtype)
+        multiples = unit * (numbers - 1)
+        multiples[numbers > 1] *= 1 - 2.0 * code[used : used + np.count_nonzero(numbers > 1)]
+        return cls(unit, multiples, dtype)
 
 
 class Signs:

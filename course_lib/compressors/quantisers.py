@@ -9,6 +9,7 @@ from course_lib.compressors.messages import Levels, Powers, Rounded, Ternary
 from course_lib.errors import CourseError
 
 _TINY = 5e-324  # the smallest number there is
+_PIECE = 8192  # draws at a time, in the cache: memory for a million takes as long as drawing them
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Uniform(Compressor):
         return f"{type(self).__name__}(delta={self.unit:g})"
 
     def compress(self, x, rng):
-        return Levels(self.unit, np.trunc(np.asarray(x, float) / self.unit), x.dtype)
+        return Levels(self.unit, self.unit * np.trunc(np.asarray(x, float) / self.unit), x.dtype)
 
 
 class Stochastic(Uniform):
@@ -121,7 +122,9 @@ class TernGrad(Compressor):
 
     def compress(self, x, rng):
         peak = _peak(x)
-        return Ternary(peak, np.sign(x) * (rng.random(x.shape) * peak < np.abs(x)))
+        level = rng.random(x.shape) * peak
+        above, below = x > level, x < np.negative(level, out=level)
+        return Ternary(peak, above.view(np.int8) - below.view(np.int8))
 
     def omega(self, d):
         return (d**0.5 - 1) / 2
@@ -158,9 +161,13 @@ class Natural(Compressor):
 
 def _rounded_at_random(x, unit, rng):
     """To a neighbouring multiple of the unit, unbiased: floor(x / unit + xi) has the law of the lesson's formula."""
-    levels = np.asarray(x, float) / unit
-    levels += rng.random(x.shape)
-    return Levels(unit, np.floor(levels, out=levels), x.dtype)
+    rounded = np.asarray(x, float) / unit
+    for start in range(0, x.shape[-1], _PIECE):
+        part = rounded[..., start : start + _PIECE]
+        part += rng.random(part.shape)
+        np.floor(part, out=part)
+        part *= unit
+    return Levels(unit, rounded, x.dtype)
 
 
 def _rounding_variance(x, unit):
@@ -169,11 +176,15 @@ def _rounding_variance(x, unit):
 
 
 def _peak(x):
-    return np.abs(x).max(axis=-1, keepdims=True, initial=0)
+    return np.maximum(x.max(-1, keepdims=True, initial=0), -x.min(-1, keepdims=True, initial=0))
 
 
 def _norm(x):
     """||x|| of each row, shape (..., 1), also where squares would overflow or vanish."""
     x = np.asarray(x, float)
+    with np.errstate(over="ignore"):
+        squared = np.vecdot(x, x)[..., None]
+    if np.all((squared > 1e-280) & (squared < np.inf)):
+        return np.sqrt(squared)
     peak = np.maximum(_peak(x), _TINY)
     return peak * np.sqrt(np.square(x / peak).sum(-1, keepdims=True))

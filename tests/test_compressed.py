@@ -393,6 +393,14 @@ def test_power_sgd_loses_nothing_and_bills_two_factors():
     assert cluster.bytes == 40 * 2 * (M - 1) * 8 * words
 
 
+def test_power_sgd_remembers_what_no_worker_could_send():
+    """Each worker's memory is orthogonal to the columns that were sent, not only the mean of all."""
+    start, (x, memory, _, _) = states(power_sgd(SimulatedCluster(quadratic(d=24)), 0.2, rank=2, columns=6), 2)
+    sent = (start[0] - x).reshape(4, 6)
+    assert np.linalg.matrix_rank(sent) == 2
+    assert np.abs(sent.T @ memory.reshape(M, 4, 6)).max() < 1e-12 < np.abs(memory).max()
+
+
 def test_power_sgd_with_full_rank_is_sync_sgd():
     problem = quadratic(d=12)
     full = states(power_sgd(SimulatedCluster(problem), 0.2, rank=3, columns=3), 20)
@@ -542,3 +550,22 @@ def test_mistakes_are_told_where_they_are_made():
     for limit, call in beyond.items():
         with pytest.raises(CourseError, match=f"step sizes up to .*{limit}"):
             call()
+
+
+def test_constants_of_the_bounds_by_hand():
+    """Bounds that are never met do not show a wrong constant: omega = 3, m = 4, L = 1, L_max = 2."""
+    assert bounds.dcgd_step(1, 2, 4, 3) == pytest.approx(1 / (1 + 3))
+    assert bounds.dcgd(2, 0.2, 1, 2, 0.5, 4, 3, 10, 7) == pytest.approx(0.9**2 * 7 + 2 * 0.2 * 3 * 10 / (0.5 * 4))
+    noisy = bounds.dcgd(0, 0.2, 1, 2, 0.5, 4, 3, 0, 0, sigma2=5)
+    assert noisy == pytest.approx(0.2 * 4 * 5 / (0.5 * 4))
+    assert bounds.diana_step(1, 2, 4, 3) == pytest.approx(1 / (1 + 9))
+    assert bounds.diana(3, 0.1, 0.25, 0.5, 3, 8) == pytest.approx(0.95**3 * 8)
+    assert bounds.diana(3, 0.1, 0.05, 0.5, 3, 8) == pytest.approx(0.975**3 * 8)
+    x, h = np.full((1, 2), 3.0), np.array([[1.0, 0], [0, 0], [0, 2], [0, 0]])
+    V = bounds.diana_lyapunov(x, h, np.zeros(2), np.zeros((4, 2)), 0.1, 0.25, 3)
+    assert V == pytest.approx(18 + 4 * 3 * 0.01 / (0.25 * 4) * 5 / 4)
+    assert bounds.error_memory(0.1, 0.5, 2) == pytest.approx(4 * 0.5 / 0.25 * 0.01 * 4)
+    assert bounds.error_feedback(10, 0.1, 3, 0.5, 2, 7) == pytest.approx(14 + 0.1 * 3 * 4 + 9 * 0.32)
+    assert bounds.ef21_step(1, 2, 0.75) == pytest.approx(1 / (1 + 2))  # theta = 1/2, beta = 1/2
+    assert bounds.ef21(10, 0.2, 1, 2, 0.75, 7, 3) == pytest.approx(2 * 7 / 2 + 3 / 5)
+    assert bounds.qsgd_variance(100, 4) == 2.5 and bounds.qsgd_variance(100, 50) == 100 / 2500

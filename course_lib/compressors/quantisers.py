@@ -52,7 +52,10 @@ class Uniform(Compressor):
         return f"{type(self).__name__}(delta={self.unit:g})"
 
     def compress(self, x, rng):
-        return Levels(self.unit, self.unit * np.trunc(np.asarray(x, float) / self.unit), x.dtype)
+        rounded = np.asarray(x, float) / self.unit
+        np.trunc(rounded, out=rounded)
+        rounded *= self.unit
+        return Levels(self.unit, rounded, x.dtype)
 
 
 class Stochastic(Uniform):

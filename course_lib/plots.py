@@ -105,7 +105,7 @@ def style(name):
     place = list(LABELS).index(name) if name in LABELS else crc32(name.encode())
     return {
         "color": COLORS[place % len(COLORS)],
-        "linestyle": DASHES[place // len(COLORS) % len(DASHES)],
+        "linestyle": DASHES[(place + place // len(COLORS)) % len(DASHES)],
         "label": LABELS.get(name, name),
     }
 

@@ -2,13 +2,16 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 from tempfile import gettempdir
 from uuid import uuid4
 
-import nbval.kernel
-import pytest
-from jupyter_client.manager import KernelManager
+sys.modules.setdefault("rfc3987_syntax", None)  # jsonschema would parse a grammar for 1.5 s that nobody needs here
+
+import nbval.kernel  # noqa: E402
+import pytest  # noqa: E402
+from jupyter_client.manager import KernelManager  # noqa: E402
 
 
 def pytest_addoption(parser):

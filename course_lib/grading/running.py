@@ -39,7 +39,7 @@ def run(notebooks, library, seconds):
         (folder / "pytest.ini").write_text("[pytest]\n")
         command = [
             sys.executable, "-m", "pytest", "--nbval", "-q", "-c", "pytest.ini", "-p", "no:cacheprovider",
-            "-p", "nbval.plugin", "-p", "course_lib.grading.outcomes", "--outcomes", lines,
+            "-p", "course_lib.grading.outcomes", "-p", "nbval.plugin", "--outcomes", lines,
             "--nbval-kernel-name", "grading", "--nbval-cell-timeout", str(seconds), *files,
         ]  # fmt: skip
         environment = {**sandbox.kernel(folder, library), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}

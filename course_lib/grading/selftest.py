@@ -29,7 +29,7 @@ def selftest(root, names=()):
         What is not as it should be.
     """
     known = {n: r for n, r in references(root).items() if not names or n.startswith(tuple(names))}
-    return [fault for reference in known.values() for fault in _honest(root, reference) + _wrong(root, reference)]
+    return [fault for reference in known.values() for fault in honest(root, reference) + wrong(root, reference)]
 
 
 def submit(reference, sources, path):
@@ -39,7 +39,7 @@ def submit(reference, sources, path):
     nbformat.write(new_notebook(cells=cells), path)
 
 
-def _honest(root, reference):
+def honest(root, reference):
     """The solution earns all, the stub nothing, in a library without the answers."""
     solution = {i: cell.source for i, cell in reference.answers.items()}
     sheets = _graded(root, reference, {"solution": solution, "stub": {}}, trusted=False)
@@ -50,7 +50,7 @@ def _honest(root, reference):
     return faults + [f"{i}: the stub earns {m.points} points ({m.note})" for i, m in gained]
 
 
-def _wrong(root, reference):
+def wrong(root, reference):
     """Each wrong answer earns nothing and is called by its own name; one submission holds the k-th of all."""
     rounds = list(zip_longest(*([(i, m) for m in find(i).wrong] for i in reference.answers)))
     tried = {f"wrong-{k}": dict(filter(None, answers)) for k, answers in enumerate(rounds)}

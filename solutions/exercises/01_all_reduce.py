@@ -143,8 +143,8 @@ check("all_reduce-ring", ring_all_reduce)
 #
 # - **Recursive halving**, at distance m/2, m/4, …, 1. Two partners are in charge of the same words. They split them in
 #   halves (`np.array_split(words, 2)` again: d need not be even): the one whose bit is 0 keeps the first half, the
-#   other the second. Each sends the half that it gives up, and adds what it gets to the half that it keeps. In the end each
-#   worker holds the finished sum of about d/m words.
+#   other the second. Each sends the half that it gives up, and adds what it gets to the half that it keeps. In the
+#   end each worker holds the finished sum of about d/m words.
 # - **Recursive doubling**, at distance 1, 2, …, m/2, the way back: partners send each other what they have finished.
 #
 # It helps to remember, for every distance, which words each worker was in charge of.

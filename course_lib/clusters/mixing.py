@@ -62,17 +62,21 @@ class Mixing:
         return _product(mixer.W, sent), sent
 
     def _exchange(self, mixer, size, operation):
-        ready = np.maximum.reduceat(self.clock[mixer.heard], mixer.first)
+        if size not in mixer.bills:
+            entry = operation, mixer.messages, mixer.messages * size
+            mixer.bills[size] = mixer.degree * self.link.seconds(size), entry
+        trip, entry = mixer.bills[size]
+        ready = np.maximum.reduceat(self.clock.take(mixer.heard), mixer.first)
         self._pass("wait", ready)
-        self._pass("send", ready + mixer.degree * self.link.seconds(size))
-        self.ledger[operation, mixer.messages, mixer.messages * size] += 1
+        self._pass("send", ready + trip)
+        self.ledger[entry] += 1
 
     def _mixer(self, W, check):
-        known = self._mixers.get(id(W))
+        known = self._mixers.get((id(W), check))
         if known is None:
             if len(self._mixers) >= KEPT:
                 del self._mixers[next(iter(self._mixers))]
-            known = self._mixers[id(W)] = _Mixer(W, check, self.problem.weights)
+            known = self._mixers[id(W), check] = _Mixer(W, check, self.problem.weights)
         return known
 
 
@@ -89,6 +93,7 @@ class _Mixer:
         self.degree = np.diff(talks.indptr) - 1  # how many each worker hears
         self.listeners = np.bincount(self.heard, minlength=W.shape[0]) - 1  # how many hear it
         self.messages = int(self.degree.sum())
+        self.bills = {}  # size of a message -> seconds of each worker's round, entry in the ledger
 
 
 def _product(W, X):

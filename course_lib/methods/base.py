@@ -25,10 +25,12 @@ def method(generator):
     body as a function of t. So do the mixing matrix `W` and the push matrix `A`.
     """
 
+    signature = inspect.signature(generator)
+
     @functools.wraps(generator)
     def checked(*args, **kwargs):
         try:
-            bound = inspect.signature(generator).bind(*args, **kwargs)
+            bound = signature.bind(*args, **kwargs)
         except TypeError as error:
             raise CourseError(f"{generator.__name__}: {error}") from None
         arguments = bound.arguments
@@ -76,6 +78,7 @@ def schedule(step_size):
         raise CourseError(f"the step size must be positive, not {wrong[0]:g}")
     if steps.ndim not in (0, 3):
         raise CourseError(f"several step sizes need shape (R, 1, 1), one experiment each; this one is {steps.shape}")
+    steps = steps if steps.ndim else float(steps)  # a plain number multiplies faster
     return lambda t: steps
 
 

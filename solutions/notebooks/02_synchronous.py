@@ -85,7 +85,7 @@ pooled = problems.LeastSquares(A.reshape(1, 4096, 20), y.reshape(1, 4096))
 # %%
 many = one = np.zeros(20)
 rng = np.random.default_rng(0)
-for t in range(300):
+for _ in range(300):
     rows = rng.integers(512, size=(8, 16))
     union = rows.reshape(1, 128) + 512 * np.arange(8).repeat(16)
     many = many - 0.3 * spread.gradient(many, (rows, np.full((8, 16), 1 / 16))).mean(0)

@@ -12,9 +12,11 @@ from toys import toy
 
 from course_lib import data, plots, topology
 from course_lib.clusters import Exponential, SimulatedCluster
+from course_lib.collectives import ALGORITHMS
 from course_lib.errors import CourseError
 from course_lib.experiment import run
 from course_lib.methods import METHODS, parameter_server_sgd, sync_sgd
+from course_lib.network import Network
 from course_lib.problems import LeastSquares, LogisticRegression
 
 
@@ -191,3 +193,23 @@ def test_a_partition_is_drawn_row_for_row():
     for i, part in enumerate(parts):
         for digit in range(10):
             assert drawn[i, tuple(shades[digit])] == np.sum(labels[part] == digit)
+
+
+def test_partitions_share_one_scale_and_one_legend():
+    labels = data.load("digits").labels
+    named = {"even": data.partition_iid(labels, 6), "uneven": data.partition_uneven(labels, 6)}
+    axes = plots.partitions(labels, named).axes
+    assert [ax.get_title(loc="left") for ax in axes] == list(named)
+    assert axes[0].get_xlim() == axes[1].get_xlim()
+    assert [ax.get_legend() is None for ax in axes] == [True, False]
+
+
+def test_conversations_show_each_pair_that_spoke_once():
+    networks = {name: Network(8) for name in ("naive", "ring", "halving_doubling")}
+    for name, network in networks.items():
+        ALGORITHMS[name](network, np.ones((8, 16)))
+    for ax, pairs in zip(plots.conversations(networks).axes, (28, 8, 12), strict=True):
+        lines = [line for line in ax.get_lines() if len(line.get_xdata()) == 2]
+        assert len(lines) == pairs
+    widths = [line.get_linewidth() for line in lines]
+    assert np.allclose(sorted(set(np.round(widths, 6))), [0.4 + 2 / 4, 0.4 + 2 / 2, 0.4 + 2])  # d/8, d/4, d/2 words

@@ -5,7 +5,7 @@ import scipy.sparse as sp
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
 from course_lib.errors import CourseError
-from course_lib.topology.mixing import check_mixing
+from course_lib.topology.mixing import DENSE, check_mixing
 
 
 def rho(W):
@@ -21,7 +21,10 @@ def rho(W):
     float
     """
     check_mixing(W, np.full(W.shape[0], 1 / W.shape[0]))
-    return _sparse_rho(W) if sp.issparse(W) else float(np.linalg.norm(W - 1 / len(W), 2))
+    if sp.issparse(W) and W.shape[0] > DENSE:
+        return _sparse_rho(W)
+    dense = W.toarray() if sp.issparse(W) else W
+    return float(np.linalg.norm(dense - 1 / len(dense), 2))
 
 
 def spectral_gap(W):

@@ -28,7 +28,7 @@ def metropolis(graph, weights=None):
     array, shape (m, m), or a sparse matrix for more than 1000 workers
         W_ij = min(1/(1+deg_i), weights_j/weights_i 1/(1+deg_j)) on edges, the rest on the diagonal.
     """
-    check_graph(graph)
+    _check_undirected(graph)
     return metropolis_weights(graph, weights)
 
 
@@ -46,7 +46,7 @@ def max_degree(graph):
 
     Parameters and result: as `metropolis` with equal weights.
     """
-    check_graph(graph)
+    _check_undirected(graph)
     i, j = _both_ways(graph)
     largest = max(d for _, d in graph.degree)
     return fill(i, j, np.full(len(i), 1 / (1 + largest)), graph.number_of_nodes())
@@ -83,7 +83,7 @@ def fastest_mixing(graph):
     array, shape (m, m)
         Doubly stochastic. Some weights may be negative: this is what makes it fastest.
     """
-    check_graph(graph)
+    _check_undirected(graph)
     m = graph.number_of_nodes()
     if m > DENSE:
         raise CourseError(f"the fastest weights are computed for up to {DENSE} workers, not {m}")
@@ -179,6 +179,12 @@ def fill(i, j, values, m):
     """A matrix with these off-diagonal entries and rows that sum to one."""
     W = sp.csr_array((values, (i, j)), shape=(m, m))
     return _compact((W + sp.diags_array(1 - W.sum(1))).tocsr())
+
+
+def _check_undirected(graph):
+    if graph.is_directed():
+        raise CourseError("these weights need an undirected graph; for one-way links there is topology.push_weights")
+    check_graph(graph)
 
 
 def _both_ways(graph):

@@ -254,7 +254,7 @@ for name, all_reduce in collectives.ALGORITHMS.items():
         bounds = costs.latency_lower_bound(m), costs.bandwidth_lower_bound(m, d)
         above.append([network.rounds / bounds[0], network.words / bounds[1]])
     rounds, words = np.min(above, axis=0)
-    print(f"{name:20}{sum(same):3} of {len(same)} exact; rounds at best {rounds:.2f}, words {words:.2f} times the bound")
+    print(f"{name:20}{sum(same):3} of {len(same)} exact; bounds times {rounds:.2f} (rounds), {words:.2f} (words)")
 
 # %% [markdown]
 # Now for your prediction. Commit to an algorithm, then look; then try home internet, and a tiny model.

@@ -296,6 +296,26 @@ def test_top_k_takes_the_first_of_equals():
     assert TopK(5)(x).tolist() == [1, -2, 2, 2, 0, 2]
 
 
+LONG = {
+    "normal": stream(4).standard_normal(40_000),
+    "sorted": np.sort(stream(4).standard_normal(40_000)),
+    "negative": -np.abs(stream(4).standard_normal(40_000)),
+    "many equal": stream(4).integers(-3, 4, 40_000) * 1.0,
+    "nearly all zero": np.where(stream(4).random(40_000) < 1e-3, 1.0, 0.0),
+    "large where nobody samples": np.where(np.arange(40_000) % 16, 1.0, 9.0),
+    "small where nobody samples": np.where(np.arange(40_000) % 16, 9.0, 1.0),
+}
+
+
+@pytest.mark.parametrize("x", LONG.values(), ids=LONG.keys())
+@pytest.mark.parametrize("k", [1, 30, 1400])
+def test_top_k_of_a_long_vector_is_found_from_a_sample(x, k):
+    expected = np.zeros_like(x)
+    first = np.argsort(-np.abs(x), kind="stable")[:k]
+    expected[first] = x[first]
+    assert np.array_equal(TopK(k)(x), expected)
+
+
 @vectors
 def test_scaled_sign_loses_what_the_formula_says(x):
     kept = np.abs(x).sum() ** 2 / 20

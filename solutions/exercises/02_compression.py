@@ -59,7 +59,8 @@ check("compressors-topk", top_k)
 # %%
 with attempt():
     rng, d, k = np.random.default_rng(0), 50, 5
-    for name, x in {"normal": rng.normal(size=d), "all alike": np.linspace(1, 1 + 1e-9, d)}.items():
+    tries = {"normal": rng.normal(size=d), "all alike": np.linspace(1, 1 + 1e-9, d)}
+    for name, x in tries.items():
         lost = np.sum((top_k(x, k) - x) ** 2) / np.sum(x**2)
         print(f"{name}: lost {lost:.3f}, at most {1 - k / d:.3f}")
 
@@ -106,7 +107,7 @@ with attempt():
 
 # %% answer="compressors-qsgd"
 def qsgd(x, levels, u):
-    """The quantised vector, shape (d,), for s = `levels` >= 1 and uniform numbers `u`, shape (d,)."""
+    """The quantised vector (d,), for s = `levels` >= 1 and uniform numbers `u`, (d,)."""
     ### BEGIN SOLUTION
     norm = np.linalg.norm(x)
     if norm == 0:
@@ -148,7 +149,7 @@ with attempt():
 
 # %% answer="compressors-feedback"
 def error_feedback(x, gradient, step_size, compress, rounds):
-    """Model (d,) and memories (m, d) after so many rounds from the model `x`, shape (d,)."""
+    """Model (d,) and memories (m, d) after so many rounds from the model `x`, (d,)."""
     ### BEGIN SOLUTION
     memory = np.zeros_like(gradient(x))
     for _ in range(rounds):
@@ -196,7 +197,7 @@ with attempt():
 
 # %% answer="compressors-ef21"
 def ef21(x, gradient, step_size, compress, rounds):
-    """Model (d,) and estimates (m, d) after so many rounds from the model `x`, shape (d,)."""
+    """Model (d,) and estimates (m, d) after so many rounds from the model `x`, (d,)."""
     ### BEGIN SOLUTION
     estimates = compress(gradient(x))
     for _ in range(rounds):
@@ -213,7 +214,7 @@ check("compressors-ef21", ef21)
 with attempt():
     model, estimates = ef21(np.ones(3), gradient, 0.02, largest, rounds=3000)
     print(f"EF21 reaches rounding as well: {np.linalg.norm(model) < 1e-10}")
-    print(f"and its estimates are the gradients: {np.allclose(estimates, gradient(model))}")
+    print(f"its estimates are the gradients: {np.allclose(estimates, gradient(model))}")
 
 # %% [markdown]
 # ## 6. A proof (6 points)

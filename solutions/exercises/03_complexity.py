@@ -107,7 +107,7 @@ with attempt():
 
 # %% answer="complexity-kstar"
 def kstar(d, m, latency, seconds_per_word):
-    """The best number of coordinates to send, a float from 1 to d, for m = 1, 2, 3, ... workers."""
+    """The best number of coordinates to send, from 1 to d, a float; m = 1, 2, 3, ..."""
     ### BEGIN SOLUTION
     if m <= 2:  # the time falls all the way: see task 4
         return float(d)

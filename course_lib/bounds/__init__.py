@@ -40,6 +40,14 @@ from course_lib.bounds.decentralized import (
     dgd_spread,
     dgd_stable_step,
 )
+from course_lib.bounds.local import (
+    best_local_steps,
+    error_runtime,
+    local_bias,
+    local_fixed_point,
+    local_sgd,
+    local_spread,
+)
 from course_lib.bounds.synchronous import (
     critical_batch,
     sgd_constant_step,
@@ -51,6 +59,7 @@ from course_lib.bounds.synchronous import (
 __all__ = [
     "admm_factor",
     "best_k",
+    "best_local_steps",
     "chebyshev_consensus",
     "choco_gossip",
     "choco_gossip_step",
@@ -72,7 +81,12 @@ __all__ = [
     "ef21_step",
     "error_feedback",
     "error_memory",
+    "error_runtime",
     "fastest_delayed_step",
+    "local_bias",
+    "local_fixed_point",
+    "local_sgd",
+    "local_spread",
     "max_stable_step",
     "norm_test",
     "qsgd_variance",

@@ -9,6 +9,7 @@ from course_lib import costs
 from course_lib.clusters.arrivals import Arrivals, Flight
 from course_lib.clusters.compressing import Compressing, Draws
 from course_lib.clusters.mixing import Mixing
+from course_lib.clusters.selecting import Selecting, Streams
 from course_lib.clusters.solving import Solving
 from course_lib.clusters.timing import ComputeTime, Constant, Link
 from course_lib.errors import CourseError
@@ -23,7 +24,7 @@ class Span(NamedTuple):
     end: float
 
 
-class SimulatedCluster(Mixing, Compressing, Solving):
+class SimulatedCluster(Mixing, Compressing, Solving, Selecting):
     """m workers with data, clocks and wires. A method sees the machines only through these calls.
 
     Every worker has a clock; computing moves its own on, and whoever needs another's message waits for it.
@@ -95,7 +96,7 @@ class SimulatedCluster(Mixing, Compressing, Solving):
         self.rounds, self.clock, self._still = 0, np.zeros(self.m), np.zeros(self.m)
         self.ledger = Counter()  # (operation, messages, bytes) -> how often
         self.spans = deque(maxlen=max(200_000 // self.m, 4))  # the last ones, so that memory is bounded
-        self._streams, self._draws = None, Draws(self.seed, self.m)
+        self._streams, self._draws, self.selections = Streams(self.seed, 1), Draws(self.seed, self.m), 0
         self._timer = np.random.default_rng([self.seed, 0])
         self._flight = Flight(self.m)
         lead = () if self.replicates is None else (self.replicates,)
@@ -206,7 +207,8 @@ class SimulatedCluster(Mixing, Compressing, Solving):
             "clock": self.clock.copy(),
             "ledger": dict(self.ledger),
             "timer": self._timer.bit_generator.state,
-            "streams": None if self._streams is None else [s.bit_generator.state for s in self._streams],
+            "streams": self._streams.state(),
+            "selections": self.selections,
             "draws": self._draws.state(),
             "flight": self._flight.state(),
         }
@@ -220,10 +222,8 @@ class SimulatedCluster(Mixing, Compressing, Solving):
         self.ledger.update(state["ledger"])
         self._timer.bit_generator.state = state["timer"]
         self._draws.restore(state["draws"])
-        if state["streams"] is not None:
-            self._streams = self._fresh_streams()
-            for stream, saved in zip(self._streams, state["streams"]):
-                stream.bit_generator.state = saved
+        self._streams.restore(state["streams"])
+        self.selections = state["selections"]
         self._flight = Flight.of(state["flight"])
 
     # ---- clocks and bills -------------------------------------------------------------------------------
@@ -240,13 +240,17 @@ class SimulatedCluster(Mixing, Compressing, Solving):
 
     def _all_reduce(self, words, size):
         """An all-reduce of so many words of `size` bytes."""
-        if (words, size) not in self._bills:
-            cost = costs.all_reduce(self.all_reduce, self.m, words, self.link.latency, size / self.link.bandwidth)
-            traffic = costs.traffic(self.all_reduce, self.m, words)
-            self._bills[words, size] = cost.seconds, ("all-reduce", traffic.messages, size * traffic.words)
-        seconds, entry = self._bills[words, size]
+        seconds, entry = self._bill(self.m, words, size)
         self._barrier(seconds)
         self.ledger[entry] += 1
+
+    def _bill(self, m, words, size):
+        """Seconds and ledger entry of an all-reduce among m workers."""
+        if (m, words, size) not in self._bills:
+            cost = costs.all_reduce(self.all_reduce, m, words, self.link.latency, size / self.link.bandwidth)
+            traffic = costs.traffic(self.all_reduce, m, words)
+            self._bills[m, words, size] = cost.seconds, ("all-reduce", traffic.messages, size * traffic.words)
+        return self._bills[m, words, size]
 
     def _through_server(self, operation, size):
         at_server = self.service if operation == "gather" else 0.0
@@ -254,12 +258,8 @@ class SimulatedCluster(Mixing, Compressing, Solving):
         self.ledger[operation, self.m - 1, (self.m - 1) * size] += 1
 
     def _batch(self, workers):
-        if self._streams is None:
-            self._streams = self._fresh_streams()
-        return self.problem.sample(self._streams[workers], self.batch_size, workers, self.replicates)
-
-    def _fresh_streams(self):
-        return [np.random.default_rng([self.seed, 1, i]) for i in range(self.m)]
+        who = range(self.m)[workers] if isinstance(workers, slice) else workers
+        return self.problem.sample(self._streams.of(who), self.batch_size, workers, self.replicates)
 
 
 def _counts(value):

@@ -29,6 +29,18 @@ from course_lib.methods.decentralized import (
     push_sum_sgd,
 )
 from course_lib.methods.gossip import chebyshev_gossip, choco_gossip, gossip, pairwise_gossip, push_sum
+from course_lib.methods.local import (
+    adaptive_local_sgd,
+    fedadam,
+    fedavg,
+    fedavgm,
+    fedprox,
+    local_sgd,
+    periodic_averaging,
+    post_local,
+    scaffnew,
+    scaffold,
+)
 from course_lib.methods.synchronous import parameter_server_sgd, sync_sgd
 
 #: Every method by name, for the command line and for comparisons. A new method is one line here.
@@ -39,5 +51,7 @@ METHODS |= {m.__name__: m for m in (async_sgd, stale_synchronous_sgd, iag, downp
 METHODS |= {m.__name__: m for m in (gossip, chebyshev_gossip, pairwise_gossip, choco_gossip, push_sum)}
 METHODS |= {m.__name__: m for m in (dsgd, adapt_then_combine, decentralized_subgradient, extra, gradient_tracking)}
 METHODS |= {m.__name__: m for m in (exact_diffusion, choco_sgd, push_sum_sgd, admm, decentralized_admm)}
+METHODS |= {m.__name__: m for m in (local_sgd, fedavg, fedprox, scaffold, scaffnew, periodic_averaging)}
+METHODS |= {m.__name__: m for m in (adaptive_local_sgd, fedavgm, fedadam)}
 
-__all__ = [*METHODS, "METHODS", "admm_residuals", "delay_adaptive", "inverse_time", "method"]
+__all__ = [*METHODS, "METHODS", "admm_residuals", "delay_adaptive", "inverse_time", "method", "post_local"]

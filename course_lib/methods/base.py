@@ -10,7 +10,10 @@ from course_lib import topology
 from course_lib.errors import CourseError
 
 #: Arguments that are whole numbers, and the least value of each.
-WHOLE = {"local_steps": 1, "fetch_every": 1, "push_every": 1, "bound": 0}
+WHOLE = {"fetch_every": 1, "push_every": 1, "bound": 0}
+
+#: Arguments that say who takes part in a round.
+SELECTION = ("sample", "dropout", "weights")
 
 
 #: Arguments that are matrices or functions of the round, and what each must satisfy.
@@ -22,9 +25,8 @@ def method(generator):
 
     The arguments are checked when the method is called, not when it first runs, and `step_size`, a positive
     number, an array of them (one experiment each, shape (R, 1, 1)), or a function of the step t, reaches the
-    body as a function of t. So do the mixing matrix `W` and the push matrix `A`.
+    body as a function of t. So do the mixing matrix `W`, the push matrix `A` and the whole number `local_steps`.
     """
-
     signature = inspect.signature(generator)
 
     @functools.wraps(generator)
@@ -45,6 +47,10 @@ def method(generator):
         for name, least in WHOLE.items():
             if name in arguments and not (isinstance(arguments[name], numbers.Integral) and arguments[name] >= least):
                 raise CourseError(f"{name} must be a whole number from {least} on, not {arguments[name]}")
+        if "local_steps" in arguments:
+            arguments["local_steps"] = _counts(arguments["local_steps"])
+        if any(name in arguments for name in SELECTION):
+            arguments["cluster"].check_selection(**{name: arguments[name] for name in SELECTION if name in arguments})
         if "compressor" in arguments:
             if not hasattr(arguments["compressor"], "send"):
                 raise CourseError(f"{generator.__name__} needs a compressor, such as compressors.TopK(10)")
@@ -60,6 +66,15 @@ def _matrices(W, check, weights):
         raise CourseError(f"W must be a matrix or a function of the round, not a {type(W).__name__}")
     check(topology.sequence(W)(0), weights)
     return topology.sequence(W)
+
+
+def _counts(local_steps):
+    """Local steps as a function of the round, from a whole number or such a function."""
+    if callable(local_steps):
+        return local_steps
+    if not (isinstance(local_steps, numbers.Integral) and local_steps >= 1):
+        raise CourseError(f"local_steps must be a whole number from 1 on, not {local_steps}")
+    return lambda t: local_steps
 
 
 def _one_step_a_replicate(step_size, cluster):

@@ -525,6 +525,15 @@ def test_a_sweep_is_many_runs_at_once(make):
             assert np.allclose(history.loss, alone.loss, rtol=1e-12)
 
 
+@pytest.mark.parametrize("c", [TopK(2), RandomK(2), Uniform(0.1), Float32()], ids=repr)
+def test_one_diverging_experiment_does_not_stop_a_sweep(c):
+    cluster = SimulatedCluster(quadratic(4, 12))
+    histories = sweep(lambda eta: run(compressed_sgd(cluster, eta, c), 300, quiet=True), [0.1, 1e3])
+    assert np.isfinite(histories[0.1].loss).all() and not np.isfinite(histories[1e3].loss[-1])
+    alone = run(compressed_sgd(cluster, 1e3, c), 300, record_every=100, quiet=True)
+    assert "diverged" in alone.message
+
+
 def test_float32_is_sync_sgd_to_seven_digits():
     problem = quadratic()
     rounded = run(compressed_sgd(SimulatedCluster(problem), 0.2, Float32()), 50, quiet=True)

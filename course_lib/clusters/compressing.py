@@ -4,6 +4,8 @@ import numpy as np
 
 from course_lib.errors import CourseError
 
+_DIVERGED = 1e25  # no gradient is so large
+
 
 class Compressing:
     """Averages of compressed rows. A part of a cluster: it moves the clocks and writes the ledger."""
@@ -29,12 +31,19 @@ class Compressing:
         """
         if V.shape[-2] != self.m:
             raise CourseError(f"{self.m} workers compress a row each; this block has {V.shape[-2]} rows")
-        sent, sizes = compressor.send(V, self._draws)
+        sent, sizes = self._send(V, compressor)
         largest, total = sizes.max(-1).mean(), sizes.sum(-1).mean()  # of several experiments at once: their mean
         self._barrier((self.m - 1) * self.link.seconds(largest))
         self.ledger["all-gather", self.m * (self.m - 1), 0] += 1
         self.ledger["all-gather", 0, 1] += (self.m - 1) * round(total)  # byte by byte, as every round has another size
         return self.average(sent), sent
+
+    def _send(self, V, compressor):
+        """What each row's message says, and its bytes; NaN from an experiment that has diverged, as others go on."""
+        limit = min(_DIVERGED, compressor.reach)
+        lost = ~(np.abs(V).max((-2, -1), keepdims=True) <= limit)  # also where it is NaN
+        sent, sizes = compressor.send(np.where(lost, 0, V), self._draws)
+        return np.where(lost, np.nan, sent), sizes
 
 
 class Draws:

@@ -51,7 +51,7 @@ class Mixing:
             What each worker's message says.
         """
         mixer = self._mixer(W, check_mixing)
-        sent, sizes = compressor.send(V, self._draws)
+        sent, sizes = self._send(V, compressor)
         sizes = sizes.reshape(-1, self.m).mean(0)  # of several experiments at once: their mean
         ready = np.maximum.reduceat(self.clock[mixer.heard], mixer.first)
         trips = np.add.reduceat(self.link.seconds(sizes)[mixer.heard], mixer.first) - self.link.seconds(sizes)

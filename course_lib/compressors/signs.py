@@ -44,7 +44,7 @@ class OneBit(Compressor):
     message = TwoMeans
 
     def compress(self, x, rng):
-        matrix = x.reshape(*x.shape[:-1], -1, self.columns) if x.size else x[..., None].repeat(self.columns, -1)
+        matrix = x.reshape(*x.shape[:-1], x.shape[-1] // self.columns, self.columns)
         upper = matrix >= 0
         means = [_mean(matrix, side) for side in (~upper, upper)]
         return TwoMeans(np.concatenate(means, axis=-2), upper)

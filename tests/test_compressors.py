@@ -302,8 +302,8 @@ LONG = {
     "negative": -np.abs(stream(4).standard_normal(40_000)),
     "many equal": stream(4).integers(-3, 4, 40_000) * 1.0,
     "nearly all zero": np.where(stream(4).random(40_000) < 1e-3, 1.0, 0.0),
-    "large where nobody samples": np.where(np.arange(40_000) % 16, 1.0, 9.0),
-    "small where nobody samples": np.where(np.arange(40_000) % 16, 9.0, 1.0),
+    "small where sampled": np.where(np.arange(40_000) % 16, 9.0, 1.0),
+    "large where sampled, and nowhere else": np.where(np.arange(40_000) % 16, 1.0, 9 + stream(4).random(40_000)),
 }
 
 

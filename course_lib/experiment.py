@@ -184,14 +184,17 @@ def sweep(make, values):
 
 def _record(history, cluster, state):
     problem = cluster.problem
-    models = state[0] if isinstance(state, tuple) else state
-    model = models if models.shape[-2] == 1 else cluster.average(models)
+    models = _tuple(state)[0]
+    common = models.shape[-2] == 1  # all workers hold the same model
+    model = models if common else cluster.average(models)
     history.rounds.append(cluster.rounds)
     history.bytes.append(cluster.bytes)
     history.seconds.append(cluster.seconds)
-    history.loss.append(problem.loss(model))
-    history.gradient_norm.append(np.linalg.norm(problem.full_gradient(model)[..., 0, :], axis=-1))
-    history.consensus.append(np.sqrt(((models - model) ** 2).sum(-1).mean(-1)))
+    loss, gradient = problem.loss_and_gradient(model)
+    history.loss.append(loss)
+    history.gradient_norm.append(np.sqrt((gradient**2).sum((-2, -1))))
+    apart = np.zeros(np.shape(loss)) if common else np.sqrt(((models - model) ** 2).sum(-1).mean(-1))
+    history.consensus.append(apart)
     if hasattr(problem, "accuracy"):
         history.accuracy.append(problem.accuracy(model))
     history.model = model
@@ -199,8 +202,7 @@ def _record(history, cluster, state):
 
 def _verdict(history):
     first, last = np.asarray(history.loss[0]), np.asarray(history.loss[-1])
-    bad = ~(last <= BLOW_UP * np.maximum(np.abs(first), 1))
-    if not bad.all():
+    if (last <= BLOW_UP * np.maximum(np.abs(first), 1)).any():
         return ""
     size = float(np.nanmax(np.where(np.isfinite(last), last, np.inf)))
     return (
@@ -211,11 +213,17 @@ def _verdict(history):
 
 def _finish(history, cluster, state):
     for name in ("rounds", "bytes", "seconds", "loss", "gradient_norm", "consensus", "accuracy"):
-        records = getattr(history, name)  # a sweep may start from one model and only then fan out
-        setattr(history, name, np.stack(np.broadcast_arrays(*records)) if records else None)
+        setattr(history, name, _column(getattr(history, name)))
     history.state = tuple(np.copy(s) if isinstance(s, np.ndarray) else s for s in _tuple(state))
     history.model = history.model.copy()
     history.cluster = cluster.state()
+
+
+def _column(records):
+    """Records as one array; a sweep may start from one model and only then fan out."""
+    if len({np.shape(record) for record in records}) > 1:
+        records = np.broadcast_arrays(*records)
+    return np.array(records) if records else None
 
 
 def _mean(records):

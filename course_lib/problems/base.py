@@ -73,7 +73,11 @@ class Problem:
 
     def full_gradient(self, x):
         """Gradient of f, shape (..., 1, d)."""
-        return np.expand_dims(self.weights @ self.gradient(one_model(x)), -2)
+        return (self.weights @ self.gradient(one_model(x)))[..., None, :]
+
+    def loss_and_gradient(self, x):
+        """`loss` and `full_gradient` at once: a problem may share work between them."""
+        return self.loss(x), self.full_gradient(x)
 
     def hessian(self, x):
         """Hessian of f, shape (d, d)."""

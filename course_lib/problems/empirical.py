@@ -86,10 +86,10 @@ class Empirical(Problem):
 
 
 def accuracy(problem, x, decide):
-    """Share of the test rows for which `decide`, from predictions (N, C) to classes, is right: (..., 1, d) to (...)."""
+    """Share of the test rows for which `decide`, from scores (N, C) to classes, is right: (..., 1, d) to (...)."""
     features, labels = problem.test
     x = one_model(x)
-    right = [np.mean(decide(problem.predict(model, features)) == labels) for model in x.reshape(-1, problem.d)]
+    right = [np.mean(decide(problem.scores(model, features)) == labels) for model in x.reshape(-1, problem.d)]
     return np.reshape(right, x.shape[:-2])
 
 

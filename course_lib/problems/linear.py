@@ -5,6 +5,7 @@ from functools import cached_property
 import numpy as np
 
 from course_lib.errors import CourseError
+from course_lib.problems.base import one_model
 from course_lib.problems.empirical import Empirical, accuracy, classes
 
 
@@ -28,19 +29,32 @@ class _Linear(Empirical):
     def losses(self, X):
         """Each worker's own loss at its own model: (..., k, d) to (..., m)."""
         X, A, y, w, lead = self._rows(X, None, slice(None))
-        rows = self._row_losses(self._scores(X, A), y[:, None])  # (m, R, n)
-        data = (rows * w[:, None]).sum(-1).T
-        return (data + self.l2 / 2 * (X**2).sum(-1)).reshape(*lead, self.m)
+        return self._losses(X, self._scores(X, A), y, w).reshape(*lead, self.m)
+
+    def _losses(self, X, scores, y, w):
+        rows = self._row_losses(scores, y[:, None])  # (m, R, n)
+        data = (rows @ w[..., None])[..., 0].T
+        return data + self.l2 / 2 * (X**2).sum(-1) if self.l2 else data
 
     def gradient(self, X, batch=None, workers=slice(None)):
         """Each worker's gradient at its own model: see `Problem.gradient`."""
         X, A, y, w, lead = self._rows(X, batch, workers)
-        residual = self._predict(self._scores(X, A)) - y[:, None]
+        return self._gradients(X, A, self._scores(X, A), y, w).reshape(*lead, -1, self.d)
+
+    def _gradients(self, X, A, scores, y, w):
+        residual = self._predict(scores) - y[:, None]
         residual *= w[:, None, None]
         k, R, C, n = residual.shape
-        G = (residual.reshape(k, R * C, n) @ A).reshape(k, R, C, -1)
-        G = G.transpose(1, 0, 3, 2).reshape(*lead, -1, self.d)
-        return G + self.l2 * X.reshape(*lead, -1, self.d) if self.l2 else G
+        G = (residual.reshape(k, R * C, n) @ A).reshape(k, R, C, -1).transpose(1, 0, 3, 2).reshape(R, k, self.d)
+        return G + self.l2 * X if self.l2 else G
+
+    def loss_and_gradient(self, x):
+        """`loss` and `full_gradient` from the same scores."""
+        X, A, y, w, lead = self._rows(one_model(x), None, slice(None))
+        scores = self._scores(X, A)
+        loss = self._losses(X, scores, y, w) @ self.weights
+        gradient = self.weights @ self._gradients(X, A, scores, y, w)
+        return loss.reshape(lead), gradient.reshape(*lead, 1, self.d)
 
     def hessians(self, x):
         """Each worker's Hessian at the common model (d,), or at its own (m, d): shape (m, d, d)."""
@@ -61,9 +75,13 @@ class _Linear(Empirical):
                 H[:, :, a, :, b] = H[:, :, b, :, a] = A.transpose(0, 2, 1) @ (A * V[:, a, b, :, None])
         return H.reshape(k, self.d, self.d) + self.l2 * np.eye(self.d)
 
+    def scores(self, x, features):
+        """Scores of rows (N, p) under a model (d,): shape (N, C)."""
+        return np.asarray(features) @ np.reshape(x, (-1, self.outputs))
+
     def predict(self, x, features):
         """Predicted means (classes: probabilities) of rows (N, p) under a model (d,): shape (N, C)."""
-        return self._predict((np.asarray(features) @ np.reshape(x, (-1, self.outputs))).T).T
+        return self._predict(self.scores(x, features).T).T
 
     @cached_property
     def _gram(self):
@@ -132,7 +150,7 @@ class LogisticRegression(_Linear):
 
     def accuracy(self, x):
         """Share of the test rows classified correctly: (..., 1, d) to (...)."""
-        return accuracy(self, x, lambda p: p[:, 0] > 0.5)
+        return accuracy(self, x, lambda scores: scores[:, 0] > 0)
 
 
 class SoftmaxRegression(_Linear):
@@ -162,7 +180,7 @@ class SoftmaxRegression(_Linear):
 
     def accuracy(self, x):
         """Share of the test rows classified correctly: (..., 1, d) to (...)."""
-        return accuracy(self, x, lambda p: p.argmax(1))
+        return accuracy(self, x, lambda scores: scores.argmax(1))
 
 
 def one_hot(labels, outputs):

@@ -66,14 +66,18 @@ class TwoLayerNetwork(Empirical):
         G = np.concatenate([G.reshape(*G.shape[:-2], -1) for G in (G_first, G_second)], axis=-1)
         return (G + self.l2 * X).reshape(*lead, -1, self.d)
 
+    def scores(self, x, features):
+        """Scores of rows (N, p) under a model (d,): shape (N, C)."""
+        first, second = self._layers(np.ravel(x))
+        return (second @ np.tanh(first @ np.asarray(features).T)).T
+
     def predict(self, x, features):
         """Predicted probabilities of rows (N, p) under a model (d,): shape (N, C)."""
-        first, second = self._layers(np.ravel(x))
-        return softmax(second @ np.tanh(first @ np.asarray(features).T)).T
+        return softmax(self.scores(x, features).T).T
 
     def accuracy(self, x):
         """Share of the test rows classified correctly: (..., 1, d) to (...)."""
-        return accuracy(self, x, lambda p: p.argmax(1))
+        return accuracy(self, x, lambda scores: scores.argmax(1))
 
 
 def _T(matrices):

@@ -20,14 +20,30 @@ import numpy as np
 
 from course_lib import bounds, data, plots, problems
 from course_lib.cards import holds, source
-from course_lib.clusters import Constant, Exponential, Link, SimulatedCluster, Speeds
-from course_lib.clusters import slow_worker
+from course_lib.clusters import (
+    Constant,
+    Exponential,
+    Link,
+    SimulatedCluster,
+    Speeds,
+    slow_worker,
+)
 from course_lib.experiment import run, sweep
-from course_lib.explorers.asynchronous import best_gap, deadline_explorer
-from course_lib.explorers.asynchronous import speeds_explorer, stability_explorer
+from course_lib.explorers.asynchronous import (
+    best_gap,
+    deadline_explorer,
+    speeds_explorer,
+    stability_explorer,
+)
 from course_lib.grading import attempt, check
-from course_lib.methods import async_sgd, delay_adaptive, downpour_sgd, iag
-from course_lib.methods import stale_synchronous_sgd, sync_sgd
+from course_lib.methods import (
+    async_sgd,
+    delay_adaptive,
+    downpour_sgd,
+    iag,
+    stale_synchronous_sgd,
+    sync_sgd,
+)
 
 instant = Link(latency=0, bandwidth=np.inf)  # where only computing is to count
 
@@ -122,7 +138,9 @@ check("asynchronous-staleness", staleness)
 # %%
 sixteen = problems.Quadratic.dialled(m=16, d=10, optimum_spread=0)
 lame = slow_worker(16, factor=100)
-machines = SimulatedCluster(sixteen, compute=lame, link=instant, initial_model=np.ones(10))
+machines = SimulatedCluster(
+    sixteen, compute=lame, link=instant, initial_model=np.ones(10)
+)
 run(async_sgd(machines, 0.01), rounds=5000, record_every=5000)
 late = machines.order.staleness
 print(f"mean delay {late.mean():.1f}, largest {late.max()}")
@@ -197,11 +215,11 @@ print(f"largest difference below 1e-9: {max(gaps) < 1e-9}")
 
 # %% answer="asynchronous-review"
 def replay(order, centres, x, step_size):
-    """The model after all updates of `order`; worker i has read it after its own last one."""
+    """The model after all updates of `order`; worker i reads it after each of its own."""
     ### BEGIN SOLUTION
     read = [x] * len(centres)
     for i in order:
-        x = x - step_size * (read[i] - centres[i])  # a new array: `-=` changes what all have read
+        x = x - step_size * (read[i] - centres[i])  # a new array, not `-=`
         read[i] = x
     return x
     ### END SOLUTION
@@ -236,8 +254,10 @@ with attempt():
 for m in (1, 5, 17):
     noisy = problems.Quadratic.dialled(m=m, d=10, optimum_spread=0, noise=2.0)
     step_size = 1 / (4 * noisy.L * max(1, m - 1))
-    alike = SimulatedCluster(noisy, link=instant, batch_size=1, replicates=100, initial_model=np.ones(10))
-    steps = run(async_sgd(alike, lambda late: step_size * (late == m - 1)), rounds=400)  # noqa: B023
+    alike = SimulatedCluster(
+        noisy, link=instant, batch_size=1, replicates=100, initial_model=np.ones(10)
+    )
+    steps = run(async_sgd(alike, lambda late: step_size * (late == m - 1)), rounds=400)
     bound = bounds.delayed_sgd(400, step_size, noisy.L, 4.0, steps.loss[0, 0], m - 1)
     print(holds(f"delay {m - 1:2}", (steps.gradient_norm[:-1] ** 2).mean(), bound))
 
@@ -248,7 +268,8 @@ for m in (1, 5, 17):
 T = np.array([100, 400, 1600])
 for variance in (1.0, 1e-6):
     ratio = best_gap(20, T, variance) / best_gap(0, T, variance)
-    print(f"variance {variance:g}:", ", ".join(f"{r:.2g} (T = {t})" for r, t in zip(ratio, T)))
+    shown = ", ".join(f"{r:.2g} (T = {t})" for r, t in zip(ratio, T))
+    print(f"variance {variance:g}: {shown}")
 
 # %% [markdown]
 # With noise, delay is forgotten. Nearly without, it dominates while the $1/T$ term does. That is the whole answer to
@@ -305,9 +326,9 @@ check("asynchronous-table", table_step)
 for m in (2, 8, 32, 128):
     toy = problems.Quadratic(np.ones((m, 1, 1)), np.zeros((m, 1)))
     cluster = SimulatedCluster(toy, compute=Exponential(1.0), link=instant)
-    rounds = run(sync_sgd(cluster, 0.1), 1000, record_every=1000).seconds[-1] / 1000
-    arrivals = run(async_sgd(cluster, 0.1 / m), 4000, record_every=4000).seconds[-1] / 4000
-    ratio, H = rounds / (m * arrivals), bounds.wait_for_slowest(m)
+    a_round = run(sync_sgd(cluster, 0.1), 1000, 1000).seconds[-1] / 1000
+    arrival = run(async_sgd(cluster, 0.1 / m), 4000, 4000).seconds[-1] / 4000
+    ratio, H = a_round / (m * arrival), bounds.wait_for_slowest(m)
     print(f"m = {m:3}: {ratio:.1f} times the gradients, H_m = {H:.1f}")
 
 # %% [markdown]
@@ -318,23 +339,29 @@ for m in (2, 8, 32, 128):
 
 # %%
 values, steps = np.diag(np.geomspace(0.1, 1, 50)), np.geomspace(0.05, 1.9, 12)
-methods = ((sync_sgd, 1, 32), (async_sgd, 16, 600))  # gradients are summed in sixteenths
 for noise in (1.0, 1e-4):
     task = problems.Quadratic([values] * 16, np.zeros((16, 50)), noise)
     for compute in (Constant(1.0), Exponential(1.0)):
         lab = SimulatedCluster(
-            task, compute=compute, link=instant, batch_size=1, replicates=12, initial_model=np.ones(50)
+            task,
+            compute=compute,
+            link=instant,
+            batch_size=1,
+            replicates=len(steps),
+            initial_model=np.ones(50),
         )
-        print(f"noise {noise:g}, {type(compute).__name__:11}", end=" ")
-        for method, share, n in methods:
-            go = lambda eta: run(method(lab, eta), n, record_every=share, quiet=True)  # noqa: E731, B023
-            tuned = sweep(go, steps / share).values()
-            print(f" {method.__name__}: {min(h.loss[h.seconds <= 30][-1] for h in tuned):.1g}", end="")
-        print()
+        barrier = sweep(lambda eta: run(sync_sgd(lab, eta), 32), steps)
+        none = sweep(lambda eta: run(async_sgd(lab, eta), 600, 16), steps / 16)
+        best = [
+            min(h.loss[h.seconds <= 30][-1] for h in tuned.values())
+            for tuned in (barrier, none)
+        ]
+        name = type(compute).__name__
+        print(f"noise {noise:6g}, {name:11}: sync {best[0]:.1g}, async {best[1]:.1g}")
 
 # %% [markdown]
 # - **Noise rules, machines alike:** a tie. Sixteen gradients averaged or used one by one reduce noise alike.
-# - **Noise rules, times vary:** async wins by about $H_{16}=3.4$, the gradients that it has more.
+# - **Noise rules, times vary:** async wins by the gradients that it has more, $H_{16}=3.4$ times as many.
 # - **High accuracy, machines alike:** sync wins. There is no waiting to save, and delay limits the step.
 # - **High accuracy, times vary:** async again; here waiting costs more than delay.
 #
@@ -352,8 +379,9 @@ deadline_explorer
 # %%
 for every in (1, 5, 20):
     cluster = SimulatedCluster(digits8, batch_size=16, compute=Exponential(1e-3))
-    down = run(downpour_sgd(cluster, 0.5 / 8, fetch_every=every, push_every=every), 800, record_every=800)
-    print(f"every {every:2}: {down.bytes[-1] / 1e6:.1f} MB, loss {down.loss[-1]:.2f}")
+    down = run(downpour_sgd(cluster, 0.5 / 8, every, every), 800, record_every=800)
+    megabytes = down.bytes[-1] / 1e6
+    print(f"fetch and push every {every:2}: {megabytes:.1f} MB, loss {down.loss[-1]:.2f}")
 
 # %% [markdown]
 # An asynchronous run on real machines never happens twice, which makes it hard to debug. So record it: with the seed,
@@ -363,7 +391,7 @@ for every in (1, 5, 20):
 # %%
 again = SimulatedCluster(digits8, batch_size=16, compute=1.0, replay=apart.order)
 same = run(async_sgd(again, 0.5 / 8), rounds=800, record_every=16)
-print("bit for bit:", np.array_equal(same.model, free.model), np.array_equal(same.loss, free.loss))
+print("bit for bit:", np.array_equal(same.loss, free.loss))
 
 # %% [markdown]
 # ## Think

@@ -29,16 +29,16 @@ def metropolis(graph, weights=None):
         W_ij = min(1/(1+deg_i), weights_j/weights_i 1/(1+deg_j)) on edges, the rest on the diagonal.
     """
     _check_undirected(graph)
-    return metropolis_weights(graph, weights)
+    return metropolis_weights(np.array(graph.edges, int).reshape(-1, 2), graph.number_of_nodes(), weights)
 
 
-def metropolis_weights(graph, weights=None):
-    """`metropolis` without its questions: for the links that are up in one round."""
-    share = np.ones(graph.number_of_nodes()) if weights is None else np.asarray(weights, float)
-    degree = np.array([d for _, d in sorted(graph.degree)])
-    i, j = _both_ways(graph)
+def metropolis_weights(edges, m, weights=None):
+    """`metropolis` without its questions, from edges of shape (E, 2): for the links that are up in one round."""
+    share = np.ones(m) if weights is None else np.asarray(weights, float)
+    degree = np.bincount(edges.ravel(), minlength=m)
+    i, j = np.concatenate([edges, edges[:, ::-1]]).T
     values = np.minimum(1 / (1 + degree[i]), share[j] / share[i] / (1 + degree[j]))
-    return fill(i, j, values, graph.number_of_nodes())
+    return fill(i, j, values, m)
 
 
 def max_degree(graph):
@@ -125,7 +125,8 @@ def push_weights(graph):
     out = np.array([d for _, d in sorted(graph.out_degree)])
     everyone = np.arange(len(out))
     rows, columns = np.r_[target, everyone], np.r_[source, everyone]
-    return _compact(sp.csr_array((1 / (1 + out[columns]), (rows, columns)), shape=(len(out),) * 2))
+    A = sp.csr_array((1 / (1 + out[columns]), (rows, columns)), shape=(len(out),) * 2)
+    return A if len(out) > DENSE else A.toarray()
 
 
 def check_mixing(W, weights):
@@ -177,8 +178,13 @@ def check_pushing(A, weights):
 
 def fill(i, j, values, m):
     """A matrix with these off-diagonal entries and rows that sum to one."""
-    W = sp.csr_array((values, (i, j)), shape=(m, m))
-    return _compact((W + sp.diags_array(1 - W.sum(1))).tocsr())
+    if m > DENSE:
+        W = sp.csr_array((values, (i, j)), shape=(m, m))
+        return (W + sp.diags_array(1 - W.sum(1))).tocsr()
+    W = np.zeros((m, m))
+    np.add.at(W, (i, j), values)
+    W[np.arange(m), np.arange(m)] += 1 - W.sum(1)
+    return W
 
 
 def _check_undirected(graph):
@@ -190,10 +196,6 @@ def _check_undirected(graph):
 def _both_ways(graph):
     i, j = np.array(graph.edges, int).reshape(-1, 2).T
     return np.concatenate([i, j]), np.concatenate([j, i])
-
-
-def _compact(W):
-    return W if W.shape[0] > DENSE else W.toarray()
 
 
 def _worst(what, excess):

@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from course_lib.errors import CourseError
-from course_lib.topology.graphs import check_graph, from_edges
+from course_lib.topology.graphs import check_graph
 from course_lib.topology.mixing import DENSE, fill, metropolis_weights
 
 
@@ -61,7 +61,7 @@ def failing_links(graph, probability, weights=None, seed=0):
     @lru_cache(maxsize=1)
     def W(t):
         up = np.random.default_rng([seed, t]).random(len(edges)) >= probability
-        return metropolis_weights(from_edges(m, edges[up].tolist()), weights)
+        return metropolis_weights(edges[up], m, weights)
 
     return W
 

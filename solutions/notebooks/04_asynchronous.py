@@ -20,35 +20,16 @@ import numpy as np
 
 from course_lib import bounds, data, plots, problems
 from course_lib.cards import holds, source
-from course_lib.clusters import (
-    Constant,
-    Exponential,
-    Link,
-    SimulatedCluster,
-    Speeds,
-    slow_worker,
-)
+from course_lib.clusters import Constant, Exponential, Link, SimulatedCluster, Speeds
 from course_lib.experiment import run, sweep
-from course_lib.explorers.asynchronous import (
-    best_gap,
-    deadline_explorer,
-    speeds_explorer,
-    stability_explorer,
-)
+from course_lib.explorers import asynchronous as explorers
 from course_lib.grading import attempt, check
-from course_lib.methods import (
-    async_sgd,
-    delay_adaptive,
-    downpour_sgd,
-    iag,
-    stale_synchronous_sgd,
-    sync_sgd,
-)
+from course_lib.methods import async_sgd, delay_adaptive, downpour_sgd, sync_sgd
 
 instant = Link(latency=0, bandwidth=np.inf)  # where only computing is to count
 
 # %%
-speeds_explorer
+explorers.speeds_explorer
 
 # %% [markdown]
 # ## The algorithm
@@ -137,7 +118,7 @@ check("asynchronous-staleness", staleness)
 
 # %%
 sixteen = problems.Quadratic.dialled(m=16, d=10, optimum_spread=0)
-lame = slow_worker(16, factor=100)
+lame = Speeds(Constant(1.0), [1.0] * 15 + [0.01])
 machines = SimulatedCluster(
     sixteen, compute=lame, link=instant, initial_model=np.ones(10)
 )
@@ -172,7 +153,7 @@ for name, step_size in rules.items():
 # then drag the dot across the dashed line.
 
 # %%
-stability_explorer
+explorers.stability_explorer
 
 # %% [markdown]
 # **Theorem card 4.2: stability.** *(Levin and May 1976)*
@@ -267,7 +248,7 @@ for m in (1, 5, 17):
 # %%
 T = np.array([100, 400, 1600])
 for variance in (1.0, 1e-6):
-    ratio = best_gap(20, T, variance) / best_gap(0, T, variance)
+    ratio = explorers.best_gap(20, T, variance) / explorers.best_gap(0, T, variance)
     shown = ", ".join(f"{r:.2g} (T = {t})" for r, t in zip(ratio, T))
     print(f"variance {variance:g}: {shown}")
 
@@ -289,6 +270,8 @@ for variance in (1.0, 1e-6):
 # slowest set the pace.
 
 # %%
+from course_lib.methods import iag, stale_synchronous_sgd
+
 centres = problems.Quadratic(np.ones((3, 1, 1)), [[0.0], [0.0], [3.0]])
 hares = Speeds(Constant(1.0), (4, 2, 1))
 for method in (async_sgd, iag, lambda c, eta: stale_synchronous_sgd(c, eta, bound=2)):
@@ -368,7 +351,7 @@ for noise in (1.0, 1e-4):
 # The explorer computes the same for any noise, with every gradient exactly $m-1$ updates old.
 
 # %%
-deadline_explorer
+explorers.deadline_explorer
 
 # %% [markdown]
 # ## In practice: DistBelief

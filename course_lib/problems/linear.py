@@ -20,11 +20,24 @@ class _Linear(Empirical):
     def _targets(self, labels):
         return labels[:, None].astype(float)
 
+    # A model of C classes is C vectors of p numbers. All vectors of all R experiments go through one matrix
+    # product a worker; with one class there is nothing to sort.
+
+    def _vectors(self, X):
+        """Models (R, k, d) as vectors (k, R C, p)."""
+        return X.transpose(1, 0, 2)
+
+    def _models(self, vectors):
+        """The way back."""
+        return vectors.transpose(1, 0, 2)
+
+    def _by_class(self, scores):
+        """Scores or targets (k, R C, n) as (k, R, C, n), where there are classes."""
+        return scores
+
     def _scores(self, X, A):
-        """(R, k, p C) models on (k, n, p) features to scores (k, R, C, n): one matrix product a worker."""
-        R, k, C = X.shape[0], X.shape[1], self.outputs
-        columns = X.reshape(R, k, -1, C).transpose(1, 0, 3, 2).reshape(k, R * C, -1)
-        return (columns @ A.transpose(0, 2, 1)).reshape(len(A), R, C, -1)
+        """Scores (k, R C, n) of models (R, k, d) on features (k, n, p)."""
+        return self._vectors(X) @ A.transpose(0, 2, 1)
 
     def losses(self, X):
         """Each worker's own loss at its own model: (..., k, d) to (..., m)."""
@@ -32,7 +45,7 @@ class _Linear(Empirical):
         return self._losses(X, self._scores(X, A), y, w).reshape(*lead, self.m)
 
     def _losses(self, X, scores, y, w):
-        rows = self._row_losses(scores, y[:, None])  # (m, R, n)
+        rows = self._row_losses(self._by_class(scores), self._by_class(y))  # (m, R, n)
         data = (rows @ w[..., None])[..., 0].T
         return data + self.l2 / 2 * (X**2).sum(-1) if self.l2 else data
 
@@ -42,10 +55,10 @@ class _Linear(Empirical):
         return self._gradients(X, A, self._scores(X, A), y, w).reshape(*lead, -1, self.d)
 
     def _gradients(self, X, A, scores, y, w):
-        residual = self._predict(scores) - y[:, None]
-        residual *= w[:, None, None]
-        k, R, C, n = residual.shape
-        G = (residual.reshape(k, R * C, n) @ A).reshape(k, R, C, -1).transpose(1, 0, 3, 2).reshape(R, k, self.d)
+        residual = self._predict(self._by_class(scores)) - self._by_class(y)
+        residual = residual.reshape(scores.shape)
+        residual *= w[:, None]
+        G = self._models(residual @ A)
         return G + self.l2 * X if self.l2 else G
 
     def loss_and_gradient(self, x):
@@ -67,7 +80,7 @@ class _Linear(Empirical):
 
     def _curvature(self, x, A, w):
         """One matrix for each k, the sum over rows of w (a a^T) x (link's variance), by blocks of two classes."""
-        V = self._variance(self._predict(self._scores(np.reshape(x, (1, -1, self.d)), A)[:, 0])) * w[:, None, None]
+        V = self._variance(self._predict(self._scores(np.reshape(x, (1, -1, self.d)), A))) * w[:, None, None]
         k, _, p = A.shape
         H = np.empty((k, p, self.outputs, p, self.outputs))
         for a in range(self.outputs):
@@ -115,7 +128,7 @@ class LeastSquares(_Linear):
         return scores
 
     def _row_losses(self, scores, y):
-        return ((scores - y) ** 2)[..., 0, :] / 2
+        return (scores - y) ** 2 / 2
 
     def _variance(self, prediction):
         return np.ones_like(prediction)[:, None]
@@ -143,7 +156,7 @@ class LogisticRegression(_Linear):
         return 1 / (1 + np.exp(np.minimum(-scores, 700)))  # e^700 is still a number
 
     def _row_losses(self, scores, y):
-        return (np.log1p(np.exp(-np.abs(scores))) + np.maximum(scores, 0) - y * scores)[..., 0, :]
+        return np.log1p(np.exp(-np.abs(scores))) + np.maximum(scores, 0) - y * scores
 
     def _variance(self, prediction):
         return (prediction * (1 - prediction))[:, None]
@@ -168,6 +181,17 @@ class SoftmaxRegression(_Linear):
 
     def _targets(self, labels):
         return one_hot(labels, self.outputs)
+
+    def _vectors(self, X):
+        R, k, _ = X.shape
+        return X.reshape(R, k, -1, self.outputs).transpose(1, 0, 3, 2).reshape(k, R * self.outputs, -1)
+
+    def _models(self, vectors):
+        k, _, p = vectors.shape
+        return vectors.reshape(k, -1, self.outputs, p).transpose(1, 0, 3, 2).reshape(-1, k, self.d)
+
+    def _by_class(self, scores):
+        return scores.reshape(len(scores), -1, self.outputs, scores.shape[-1])
 
     def _predict(self, scores):
         return softmax(scores)

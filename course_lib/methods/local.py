@@ -295,8 +295,7 @@ def fedadam(
     t : int
         Rounds taken.
     """
-    x = cluster.start()
-    x, v, s, t = start or (x, 0 * x, 0 * x + floor**2, 0)
+    x, v, s, t = start or (cluster.start(), 0 * cluster.start(), 0 * cluster.start() + floor**2, 0)
     while True:
         yield x, v, s, t
         team = cluster.select(sample)

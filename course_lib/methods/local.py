@@ -33,7 +33,7 @@ def local_sgd(cluster, step_size, local_steps, start=None):
     x, t = start or (cluster.start(), 0)
     while True:
         yield x, t
-        walked = _walk(cluster, x, step_size(t), local_steps(t))
+        walked = walk(cluster, x, step_size(t), local_steps(t))
         x = x - step_size(t) * cluster.mean(walked)
         t = t + 1
 
@@ -67,7 +67,7 @@ def fedavg(cluster, step_size, local_steps, weights=None, sample=None, dropout=0
     while True:
         yield x, t
         team = cluster.select(sample, dropout, weights)
-        walked = _walk(team, x, step_size(t), local_steps(t))
+        walked = walk(team, x, step_size(t), local_steps(t))
         x = x - step_size(t) * team.mean(walked)
         t = t + 1
 
@@ -132,7 +132,7 @@ def scaffold(cluster, step_size, local_steps, sample=None, server_step=1.0, opti
         team = cluster.select(sample)
         mine = C[..., team.workers, :]
         fresh = team.gradient(x) if option == 1 else 0
-        walked = _walk(team, x, step_size(t), local_steps(t), c - mine)
+        walked = walk(team, x, step_size(t), local_steps(t), c - mine)
         if option == 2:
             fresh = walked / local_steps(t) + mine - c
         change, news = _means_of_both(team, walked, fresh - mine)
@@ -173,7 +173,7 @@ def scaffnew(cluster, step_size, probability, seed=0, start=None):
     while True:
         yield x, h, t
         steps = np.random.default_rng([seed, t]).geometric(probability)
-        walked = _walk(cluster, x, step_size(t), steps, -h)
+        walked = walk(cluster, x, step_size(t), steps, -h)
         change = cluster.mean(walked)
         x, h = x - step_size(t) * change, h + probability * (walked - change)
         t = t + 1
@@ -236,7 +236,7 @@ def adaptive_local_sgd(cluster, step_size, local_steps, review=10, start=None):
             F = float(cluster.mean(cluster.losses(x)).mean())
             F_0 = F_0 or F
             K = fewer_steps(F, F_0, local_steps(0), K) if t else K
-        walked = _walk(cluster, x, step_size(t), K)
+        walked = walk(cluster, x, step_size(t), K)
         x = x - step_size(t) * cluster.mean(walked)
         t = t + 1
 
@@ -265,7 +265,7 @@ def fedavgm(cluster, step_size, local_steps, momentum=0.9, server_step=1.0, samp
     while True:
         yield x, v, t
         team = cluster.select(sample)
-        walked = _walk(team, x, step_size(t), local_steps(t))
+        walked = walk(team, x, step_size(t), local_steps(t))
         v = momentum * v + step_size(t) * team.mean(walked)
         x = x - server_step * v
         t = t + 1
@@ -299,7 +299,7 @@ def fedadam(
     while True:
         yield x, v, s, t
         team = cluster.select(sample)
-        change = step_size(t) * team.mean(_walk(team, x, step_size(t), local_steps(t)))
+        change = step_size(t) * team.mean(walk(team, x, step_size(t), local_steps(t)))
         v = betas[0] * v + (1 - betas[0]) * change
         s = betas[1] * s + (1 - betas[1]) * change**2
         x = x - server_step * v / (np.sqrt(s) + floor)
@@ -323,8 +323,24 @@ def fewer_steps(F, F_0, K_0, K):
     return max(1, wanted if wanted < K else K // 2)
 
 
-def _walk(team, x, step_size, local_steps, correction=0.0):
-    """Each worker takes so many steps from x; the sum of its (corrected) gradients, shape (..., m, d)."""
+def walk(team, x, step_size, local_steps, correction=0.0):
+    """Each worker takes so many steps from x on its own; the sum of the gradients that it took.
+
+    Parameters
+    ----------
+    team : cluster or Team
+    x : array, shape (..., 1, d)
+        Where all begin.
+    step_size : float or array (R, 1, 1)
+    local_steps : int
+    correction : array, shape (..., m, d), optional
+        Added to every gradient.
+
+    Returns
+    -------
+    array, shape (..., m, d)
+        Worker i ends at x less step_size times its row.
+    """
     walked = 0
     for _ in range(local_steps):
         walked = walked + (team.gradient(x - step_size * walked) + correction)

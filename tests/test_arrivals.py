@@ -143,6 +143,28 @@ def test_local_steps_cost_no_message():
     assert gaps.tolist() == (1 + 0.25 * fetched + 0.25 * pushed).tolist()
 
 
+@given(m=st.integers(1, 6), seed=st.integers(0, 10**6), fetch=st.integers(1, 3), push=st.integers(1, 3))
+def test_local_steps_go_on_while_the_server_is_busy(m, seed, fetch, push):
+    """Time runs forward for all: a step on a worker is not held up behind messages that wait at the server."""
+    times = heavy_tailed(m, 81, seed, 1.0)
+    cluster = SimulatedCluster(problem(m), compute=Scripted(times), link=INSTANT, service=4e-3)
+    order = arrive(cluster, 80, fetch_every=fetch, push_every=push)
+    assert (np.diff(order.seconds) >= 0).all()
+    own = [order.seconds[order.workers == i] for i in range(m)]
+    for seconds, durations in zip(own, times):
+        lasted = np.diff(seconds, prepend=0.0) - durations[: len(seconds)]
+        local = np.arange(1, len(seconds) + 1) % push != 0
+        assert (abs(lasted[local]) < 1e-12).all() and (lasted[~local] > 4e-3 - 1e-12).all()
+
+
+def test_a_workers_own_update_does_not_make_its_model_old():
+    cluster = SimulatedCluster(problem(1))
+    assert not arrive(cluster, 20, fetch_every=4).staleness.any()
+    cluster = SimulatedCluster(problem(2), compute=Speeds(Constant(1.0), (1, 1.01)), link=INSTANT)
+    order = arrive(cluster, 16, fetch_every=4)
+    assert order.staleness[order.workers == 0].tolist() == [1, 2, 3, 4] * 2  # of worker 1, just before it
+
+
 def test_the_trace_tiles_the_time_of_every_worker():
     link = Link(1e-4, np.inf)
     cluster = SimulatedCluster(problem(4), compute=Pareto(1e-3, 1.0), link=link, service=2e-4)
@@ -185,6 +207,19 @@ def test_a_recorded_order_replays_bit_for_bit(name, replicates, tmp_path):
     assert same(go(METHODS[name](again), 150), states)
     assert all(np.array_equal(a, b) for a, b in zip(again.order, recorded.order, strict=True))
     assert again.seconds == recorded.seconds
+
+
+def test_a_replay_can_be_left_and_gone_on_from():
+    """Up to the point of interest the recorded run, from there on the machines' own course: here the same."""
+    settings = {"seed": 3, "batch_size": 2, "compute": Exponential(1e-3)}
+    whole = SimulatedCluster(logistic(), **settings)
+    straight = go(async_sgd(whole, 0.1), 100)
+    replaying = SimulatedCluster(logistic(), replay=whole.order, **settings)
+    first = go(async_sgd(replaying, 0.1), 50)
+    free = SimulatedCluster(logistic(), **settings)
+    free.restore(replaying.state())
+    assert same(first + go(async_sgd(free, 0.1, start=first[-1]), 50)[1:], straight)
+    assert np.array_equal(free.order.workers, whole.order.workers)
 
 
 def test_an_order_that_cannot_be_replayed_says_why():

@@ -168,7 +168,7 @@ def test_what_was_yielded_stays_as_it_was(name):
 @pytest.mark.parametrize("kind", [LogisticRegression, Quadratic], ids=lambda kind: kind.__name__)
 def test_a_run_goes_on_bit_for_bit(name, stop, kind, tmp_path):
     """Stopped anywhere, saved, loaded on other machines: model, clocks, bytes and order are those of one run."""
-    settings = {"seed": 5, "batch_size": 2, "compute": Pareto(1e-3, 1.1), "service": 1e-4}
+    settings = {"seed": 5, "batch_size": 2, "compute": Pareto(1e-3, 1.1), "service": 8e-4}
     whole = SimulatedCluster(toy(kind), **settings)
     straight = run(METHODS[name](whole), 80)
     run(METHODS[name](SimulatedCluster(toy(kind), **settings)), stop).save(tmp_path / "half.npz")
@@ -180,6 +180,18 @@ def test_a_run_goes_on_bit_for_bit(name, stop, kind, tmp_path):
     assert np.array_equal(rest.loss, straight.loss[stop:])
     assert (rest.rounds[-1], rest.bytes[-1], rest.seconds[-1]) == (80, straight.bytes[-1], straight.seconds[-1])
     assert all(np.array_equal(a, b) for a, b in zip(cluster.order, whole.order, strict=True))
+
+
+@each_method
+def test_a_state_that_was_taken_stays_as_it_was(name):
+    """Going on from it twice is going on the same way twice."""
+    cluster = SimulatedCluster(toy(Quadratic), batch_size=1, compute=Exponential(1e-3))
+    half = run(METHODS[name](cluster), 10)
+    ends = []
+    for _ in range(2):
+        cluster.restore(half.cluster)
+        ends.append(run(METHODS[name](cluster, start=half.state), 20))
+    assert np.array_equal(ends[0].loss, ends[1].loss) and ends[0].seconds[-1] == ends[1].seconds[-1]
 
 
 @each_method

@@ -225,8 +225,8 @@ class Canvas:
         self.background, self.legend = self.canvas.copy_from_bbox(self.figure.bbox), legend
 
     def _legend_place(self, entries):
-        """Beside a single panel, below several."""
-        if len(self.panels) == 1:
+        """Beside a single panel that is wide enough, else below."""
+        if len(self.panels) == 1 and self.figure.get_figwidth() > 6:
             return {"loc": "outside right upper"}
         return {"loc": "outside lower center", "ncols": min(entries, 5)}
 

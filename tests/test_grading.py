@@ -313,7 +313,7 @@ CHEATS = {
 }
 SPIES = {  # each answer is right if its spying succeeds
     SERVER: f"open({str(ROOT / 'solutions' / 'exercises' / '01_all_reduce.ipynb')!r})",
-    RING: "__import__('socket').create_connection(('127.0.0.1', 22), 1)",
+    RING: "__import__('socket').socket(2, 2).connect(('192.0.2.1', 9))",
     HALVING: "open('/etc/hostname')",
     CROSSOVER: "open('/usr/x', 'w')",
 }
@@ -377,6 +377,20 @@ def test_the_table_says_who_earned_what_and_how_it_was_run(graded):
     assert (row["points"], row["of"], row["by hand"], row[RING]) == ("7", "20", "4", "0")
     assert row["sandbox"] == ("bubblewrap" if sandbox.available() else "UNSANDBOXED")
     assert ("UNSANDBOXED" in summary(graded.sheets.values())) != sandbox.available()
+
+
+@grading
+@pytest.mark.parametrize(
+    "name, note",
+    [
+        ("costs itself/syntax", "SyntaxError: "),
+        ("costs itself/hangs", "it took longer than 5 s"),
+        ("costs itself/breaks numpy", "NameError: name 'ring_all_reduce' is not defined"),
+        ("cheat/finds it", "ring is not available while you are graded"),
+    ],
+)
+def test_the_feedback_says_why(graded, name, note):
+    assert note in graded.sheets[name].marks[RING].note
 
 
 @grading

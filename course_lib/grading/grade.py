@@ -19,6 +19,7 @@ from course_lib.grading.running import run
 
 CORES = 2
 SECONDS = 30
+DIFFERS = "on other inputs it computes something else than the reference"
 STYLE = "body{font:16px sans-serif;max-width:50em;margin:2em auto} td,th{text-align:left;padding:.3em 1em}"
 UNSANDBOXED = "UNSANDBOXED: students' code ran with your rights, because bubblewrap (bwrap) is not installed"
 
@@ -116,9 +117,17 @@ class Grader:
         for name in notebooks:
             if not found.get((name, reference.setup.id), {}).get("passed"):
                 raise CourseError("the machinery failed: the notebook's imports did not run")
-            if any((name, cell.id) not in found for cell in reference.tests.values()):
+            cells = [*reference.answers.values(), *reference.tests.values()]
+            if any((name, cell.id) not in found for cell in cells):
                 raise CourseError("the machinery failed: the run stopped before its end")
-        return {name: {i: found[name, c.id] for i, c in reference.tests.items()} for name in notebooks}
+        return {name: {i: self._outcome(found, name, i, c) for i, c in reference.tests.items()} for name in notebooks}
+
+    def _outcome(self, found, name, grade_id, test):
+        """What the grading cell did; if the answer cell before it failed, with that cell's error."""
+        error = found[name, grade_id]["error"] or found[name, test.id]["error"]
+        if error.startswith("Timeout"):
+            error = f"it took longer than {self.seconds:g} s, or ended its process"
+        return {**found[name, test.id], "error": error}
 
     def _mark(self, grade_id, outcome):
         of = find(grade_id).points
@@ -127,7 +136,7 @@ class Grader:
         if outcome["passed"]:
             return Mark(of, of, "right")
         cause = self.misconceptions[grade_id].get(outcome["text"])
-        return Mark(0, of, cause or outcome["error"] or _first_error(outcome["text"]) or "other values than expected")
+        return Mark(0, of, cause or _printed_error(outcome["text"]) or outcome["error"] or DIFFERS)
 
 
 def grade(root, source, out, seconds=SECONDS, trusted=False):
@@ -220,7 +229,7 @@ def _misconceptions(cell):
     return {"\n".join(buckets(question, wrong, seed)): message for message, wrong in question.wrong.items()}
 
 
-def _first_error(text):
-    """The error that a grading cell printed in the place of numbers, if it did."""
+def _printed_error(text):
+    """The error that a grading cell printed in the place of the first case's numbers, if it did."""
     said = text.partition("\n")[0].partition(": ")
     return said[2] if said[0].startswith("case") and "," not in said[0] else ""

@@ -48,5 +48,6 @@ def _said(item, call):
     outputs = item.test_outputs or []
     text = "".join(o.text for o in outputs if o.get("name") == "stdout")
     errors = [f"{o.ename}: {o.evalue}" for o in outputs if o.output_type == "error"]
-    fault = str(call.excinfo.value) if call.excinfo and not errors else ""
-    return {"text": text[:10_000].strip(), "error": "".join(errors)[:500] or fault[:200]}
+    fault = str(call.excinfo.value).removeprefix("Cell outputs differ") if call.excinfo else ""
+    said = errors[0] if errors and "Timeout" not in fault else fault
+    return {"text": text[:10_000].strip(), "error": said[:500]}

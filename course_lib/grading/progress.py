@@ -1,5 +1,7 @@
 """A student's progress on the command line: the public checks of a notebook, question by question."""
 
+from subprocess import DEVNULL
+
 import nbformat
 from nbclient import NotebookClient
 
@@ -39,7 +41,7 @@ def progress(path):
         cells=[nbformat.v4.new_code_cell(s) for s in sources], metadata={"kernelspec": KERNEL}
     )
     where = {"metadata": {"path": str(path.resolve().parent)}}
-    NotebookClient(notebook, timeout=SECONDS, allow_errors=True, resources=where).execute()
+    NotebookClient(notebook, timeout=SECONDS, allow_errors=True, resources=where).execute(stderr=DEVNULL)
     return [(q, *_said(cell)) for q, cell in zip(questions, notebook.cells[-len(questions) :])]
 
 

@@ -237,9 +237,9 @@ speeds_explorer = Explorer(
 deadline_explorer = Explorer(
     title="Sync or async by a deadline?",
     controls=[
-        Slider("noise", "variance of a gradient", decades(1e-8, 100), start=1.0),
+        Slider("noise", "variance of a gradient", decades(1e-8, 100), start=0.01),
         Slider("workers", "workers", [2, 4, 8, 16], start=16),
-        Choice("machines", "machines", ["alike", "memoryless"]),
+        Choice("machines", "machines", ["alike", "memoryless"], start="memoryless"),
     ],
     axes=[
         Axes("best expected loss above the optimum", xlabel="seconds", ylabel="f(x) - f*",
@@ -247,8 +247,9 @@ deadline_explorer = Explorer(
     ],
     picture=deadline_picture,
     presets={
-        "noise rules": {"noise": 1.0, "machines": "memoryless"},
-        "high accuracy, machines alike": {"noise": 1e-8},
-        "high accuracy, memoryless": {"noise": 1e-8, "machines": "memoryless"},
+        "noise rules": {"noise": 1.0},
+        "noise rules, machines alike": {"noise": 1.0, "machines": "alike"},
+        "high accuracy, machines alike": {"noise": 1e-8, "machines": "alike"},
+        "high accuracy, memoryless": {"noise": 1e-8},
     },
 )  # fmt: skip

@@ -57,7 +57,7 @@ with attempt():
     for k, step in enumerate((0.07, 0.28, 0.3)):
         x = delayed_run(lambda x: x, np.ones(1), step, 5, 200)
         ax.plot(x[:, 0], **plots.series(k, f"step {step}"))
-    ax.set(xlabel="updates t", title="x, delay 5", ylim=(-4, 4))
+    ax.set(xlabel="updates t", ylabel="x, delay 5", ylim=(-4, 4))
     plots.label_ends(ax)
     display(fig)
 
@@ -189,7 +189,7 @@ with attempt():
     for k, tau in enumerate((0, 20, 200)):
         best = [best_bound(1, 1, 1, tau, t) for t in T]
         ax.plot(T, best, **plots.series(k, f"delay {tau}"))
-    ax.set(xscale="log", yscale="log", xlabel="updates T", title="best bound")
+    ax.set(xscale="log", yscale="log", xlabel="updates T", ylabel="best bound")
     plots.label_ends(ax)
     display(fig)
 

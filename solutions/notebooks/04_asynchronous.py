@@ -39,7 +39,7 @@ explorers.speeds_explorer
 # is the number of updates made between its reading and its arrival.
 #
 # The library's function, whole. `cluster.arrivals` hands out gradients in the order in which they arrive, and workers
-# read the `x` that is changed in place. The step may be a function of the staleness.
+# read the `x` that is changed in place (`in_place` makes a copy for that). The step may be a function of the staleness.
 
 # %%
 source(async_sgd)

@@ -101,8 +101,8 @@ def draw_step(function, reference, lam, tau):
     ax.plot(delays, [reference(lam, t) for t in delays], label="reference", **plots.THEORY)
     if function is not None:
         ax.plot(delays, [function(lam, t) for t in delays], "o", markersize=4, color=plots.COLORS[0], label="yours")
-    ax.set(xlabel="delay τ", title=f"largest stable step, λ = {lam:.2g}", yscale="log")
-    ax.legend()
+    ax.set(xlabel="delay τ", ylabel=f"largest stable step, λ = {lam:.2g}", yscale="log", xticks=delays[::5])
+    ax.legend(frameon=False)
     return fig
 
 
@@ -236,6 +236,7 @@ QUESTIONS = [
         points=4,
         inputs=_best_inputs,
         measure=_short_and_long,
+        scale={"short run": 10.0, "long run": 0.01},
         reference=best_bound,
         wrong={
             "without the condition on eta: for short runs that step is longer than the theorem allows": _unlimited,

@@ -3,6 +3,7 @@
 import inspect
 import json
 import numbers
+import os
 from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
@@ -144,7 +145,8 @@ def run(method, rounds, record_every=1, quiet=False):
     _whole(rounds, "rounds", least=int(under_way))
     _whole(record_every, "record_every", least=1)
     with np.errstate(over="ignore", invalid="ignore"):
-        bar = tqdm(total=rounds, desc=history.name, unit="round", delay=2, leave=False, disable=quiet)
+        silent = quiet or "TQDM_DISABLE" in os.environ  # tqdm.notebook does not read it
+        bar = tqdm(total=rounds, desc=history.name, unit="round", delay=2, leave=False, disable=silent)
         with bar:
             for k in range(under_way, rounds + 1):
                 state = next(method)

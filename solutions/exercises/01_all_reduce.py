@@ -45,11 +45,12 @@ network = Network(3)
 for i in range(3):
     network.send(i, (i + 1) % 3, np.array([10.0 * i]))
 print(network.deliver())
-print(f"{network.rounds} round, {network.words} word on the critical path, each worker sent {network.sent}")
+print(f"{network.rounds} round, {network.words} word on the critical path,", end=" ")
+print(f"each worker sent {network.sent}")
 
 # %% [markdown]
-# A message of n words takes $\alpha + \beta n$ seconds: $\alpha$ is the latency, $\beta$ the seconds a word takes. A
-# round lasts as long as its largest message, so an algorithm costs
+# A word is one number. A message of n words takes $\alpha + \beta n$ seconds: $\alpha$ is the latency, $\beta$ the
+# seconds a word takes. A round lasts as long as its largest message, so an algorithm costs
 #
 # $$\alpha \cdot \text{rounds} + \beta \cdot \text{words on the critical path},$$
 #
@@ -71,7 +72,7 @@ print(f"{network.rounds} round, {network.words} word on the critical path, each 
 
 # %% answer="all_reduce-server"
 def server_all_reduce(network, vectors):
-    """Sum the rows of `vectors`, shape (m, d), through a server on worker 0; return shape (m, d)."""
+    """Sum of the rows of `vectors` (m, d), through a server on worker 0; shape (m, d)."""
     ### BEGIN SOLUTION
     result = vectors.copy()
     for i in range(1, network.m):
@@ -108,7 +109,7 @@ check("all_reduce-server", server_all_reduce)
 
 # %% answer="all_reduce-ring"
 def ring_all_reduce(network, vectors):
-    """Sum the rows of `vectors`, shape (m, d), around a ring, for any m >= 2 and d >= m; return shape (m, d)."""
+    """Sum of the rows of `vectors` (m, d), in a ring; m >= 2, d >= m; shape (m, d)."""
     ### BEGIN SOLUTION
     result, m = vectors.copy(), network.m
     chunk = [np.array_split(vector, m) for vector in result]
@@ -130,9 +131,9 @@ def ring_all_reduce(network, vectors):
 check("all_reduce-ring", ring_all_reduce)
 
 # %% [markdown]
-# Every worker sends $2\frac{m-1}{m}d$ words, fewer than 2d however many workers there are, and no algorithm that adds
-# without compressing can do with less (Patarasuk and Yuan, 2009). The price is patience: the number of rounds still
-# grows with m, and each costs a latency.
+# If m divides d, every worker sends $2\frac{m-1}{m}d$ words: fewer than 2d however many workers there are. No algorithm
+# that adds without compressing can do with less (Patarasuk and Yuan, 2009). The price is patience: the number of rounds
+# still grows with m, and each costs a latency.
 
 # %% [markdown]
 # ## 3. Halving and doubling (7 points)
@@ -151,13 +152,14 @@ check("all_reduce-ring", ring_all_reduce)
 
 # %% answer="all_reduce-halving"
 def halving_doubling_all_reduce(network, vectors):
-    """Sum the rows of `vectors`, shape (m, d), m a power of two, any d >= m; return shape (m, d)."""
+    """Sum of the rows of `vectors` (m, d), m a power of two, any d >= m; shape (m, d)."""
     ### BEGIN SOLUTION
     x, m = vectors.copy(), network.m
     distances = [m >> k for k in range(1, m.bit_length())]
-    part = {m: [np.arange(x.shape[1])] * m}  # part[distance][i]: the words that worker i is in charge of
+    part = {m: [np.arange(x.shape[1])] * m}  # part[distance][i]: the words in i's charge
     for distance in distances:
-        part[distance] = [np.array_split(part[2 * distance][i], 2)[bool(i & distance)] for i in range(m)]
+        halves = [np.array_split(words, 2) for words in part[2 * distance]]
+        part[distance] = [halves[i][bool(i & distance)] for i in range(m)]
         for i in range(m):
             network.send(i, i ^ distance, x[i, part[distance][i ^ distance]])
         for i, message in network.deliver().items():
@@ -186,11 +188,12 @@ yours = {
 }
 for name, algorithm in yours.items():
     formula = costs.all_reduce(name, m=8, d=840, latency=0, seconds_per_word=0)
-    print(f"{name:18s} formula: {formula.rounds:3d} rounds {formula.words:6d} words", end="   counted: ")
+    print(f"{name:16} formula: {formula.rounds:3} rounds {formula.words:6} words", end="")
+    print("   counted:", end=" ")
     with attempt():
         network = Network(8)
         algorithm(network, np.ones((8, 840)))
-        print(f"{network.rounds:3d} rounds {network.words:6d} words")
+        print(f"{network.rounds:3} rounds {network.words:6} words")
 
 # %% [markdown]
 # ## 4. Where the ring wins (3 points)
@@ -203,7 +206,7 @@ for name, algorithm in yours.items():
 
 # %% answer="all_reduce-crossover"
 def crossover(m, latency, seconds_per_word):
-    """Length d, in words, above which the ring is faster than recursive doubling (no rounding)."""
+    """Length d in words, not rounded, above which the ring beats recursive doubling."""
     ### BEGIN SOLUTION
     rounds_more = 2 * (m - 1) - np.log2(m)
     words_less = np.log2(m) - 2 * (m - 1) / m
@@ -229,14 +232,15 @@ for k, name in enumerate(["recursive_doubling", "ring", "halving_doubling"]):
 with attempt():
     ax.axvline(crossover(64, 1e-5, 4 / 12.5e9), color="black", linestyle=":", linewidth=1)
 ax.set(xlabel="words in the vector", title="seconds of one all-reduce, 64 workers")
+ax.set(xlim=(1e3, 1e9), ylim=(1e-5, 10))
 plots.label_ends(ax)
 fig
 
 # %% [markdown]
 # ## 5. In your own words (4 points)
 #
-# One reads of the all-reduce architecture: *"Each worker communicates with all others"*, and of synchronous SGD:
-# *"Communication is O(d) per iteration."* What is right in these two sentences, and what do they hide? Name the
+# The lesson says of the all-reduce architecture: *"Each worker communicates with all others"*, and of synchronous SGD:
+# *"Communication complexity: O(d) per iteration"*. What is right in these two lines, and what do they hide? Name the
 # algorithms and the numbers that you have counted.
 
 # %% [markdown] essay="all_reduce-words" points=4

@@ -15,6 +15,8 @@
 #
 # Every lecture answers a part of it, and computes every claim in front of you. Run each cell with Shift+Enter; nothing
 # is downloaded, and nothing is hidden: what the lectures call is in the folder `course_lib`, and short enough to read.
+# *The lesson* is the short text that this course grew out of. Where it is loose, the lectures quote it and say how it
+# should read.
 
 # %%
 from course_lib import data, plots, problems
@@ -55,11 +57,11 @@ def problem(workers):
 
 
 # %%
-eight_homes = Link(latency=0.02, bandwidth=5e6)
+homes = Link(latency=0.02, bandwidth=5e6)
 clusters = {
     "one machine": SimulatedCluster(problem(1), batch_size=128, compute=8e-3),
     "eight in a data centre": SimulatedCluster(problem(8), batch_size=16, compute=1e-3),
-    "eight homes": SimulatedCluster(problem(8), batch_size=16, compute=1e-3, link=eight_homes),
+    "eight homes": SimulatedCluster(problem(8), batch_size=16, compute=1e-3, link=homes),
 }
 histories = {name: run(sync_sgd(c, 0.5), rounds=60) for name, c in clusters.items()}
 for name, history in histories.items():
@@ -85,7 +87,8 @@ fig
 # ## Turn something
 #
 # Pictures with controls are called *explorers*. Most ask for a guess first: commit to one, since a guess that turned
-# out wrong is remembered longest. Sliders obey the arrow keys.
+# out wrong is remembered longest. Sliders obey the arrow keys. This one shows how far one noisy run is from the
+# smallest loss (thin), the mean over all possible runs (thick), and what a theorem of lecture 2 promises (dashed).
 
 # %%
 step_size_explorer
@@ -93,9 +96,11 @@ step_size_explorer
 # %% [markdown]
 # ## Write something
 #
-# Cells marked **Your turn** wait for a few lines of yours. The cell below each runs a public check: it compares your
-# function with the course's on fresh numbers, names the likely mistake when there is one, and gives more help the more
-# often you try. Try it wrong first: return the *sum*.
+# Under the words **Your turn** a cell waits for a few lines of yours. The cell below it runs a public check: it
+# compares your function with the course's on fresh numbers, names the likely mistake when there is one, and gives more
+# help the more often you try.
+#
+# **Your turn: the average.** Row $i$ of `gradients` is worker $i$'s. Try it wrong first: return the *sum*.
 
 # %% answer="start-average"
 def average(gradients):
@@ -115,6 +120,7 @@ check("start-average", average)
 # |---|---|
 # | [1. The setting](01_setting.ipynb) | what are we minimising, and what does a message cost? |
 # | [2. Synchronous SGD](02_synchronous.ipynb) | up to how many machines does training get faster? |
+# | [3. Compression](03_compression.ipynb) | how much of a message can be left out? |
 #
 # Homework is in the folder `exercises`; begin with [all-reduce](../exercises/01_all_reduce.ipynb) after lecture 1.
 # *Think* cells ask for your own words, and are graded by a human. You need Python, stochastic gradient descent for one

@@ -34,13 +34,14 @@ from course_lib.network import Network
 # %% [markdown]
 # ## Sum or mean?
 #
-# Worker $i$ holds the rows $D_i$, and $f_i(x)=\frac1{|D_i|}\sum_{\zeta\in D_i}\ell(x,\zeta)$ is its mean loss. The
-# lesson sets out to minimise $\sum_i f_i$; its Algorithm 3.1 then *averages* the gradients, which descends on
-# $\frac1m\sum_i f_i$. Both have the same minimiser, so what does it matter? The smoothness constant $L$ of the sum is
-# $m$ times that of the mean, so the same step is $m$ times too long. Along the steepest direction a step of $1/L$
-# on the mean multiplies the error by $0$; on the sum by $1-m$.
+# Worker $i$ of $m$ holds the rows $D_i$, and $f_i(x)=\frac1{|D_i|}\sum_{\zeta\in D_i}\ell(x,\zeta)$ is its mean loss.
+# The lesson sets out to minimise $\sum_i f_i$; its Algorithm 3.1 then *averages* the gradients, which descends on
+# $\frac1m\sum_i f_i$. Both have the same minimiser, so what does it matter?
 #
-# We take the step that suits the mean, and once add the gradients up, once average them.
+# Take least squares. Along an eigenvector of the Hessian with eigenvalue $\lambda$, a step $\eta$ multiplies the error
+# by $1-\eta\lambda$. The largest eigenvalue is called $L$, the *smoothness constant*. A step of $1/L$ of the mean
+# removes the error along the steepest direction. But the sum is $m$ times as steep: there the same step multiplies it
+# by $1-m$. We take this step, and once add the gradients up, once average them.
 
 # %%
 for m in (1, 2, 3, 8):
@@ -50,11 +51,12 @@ for m in (1, 2, 3, 8):
         summed = summed - f.gradient(summed).sum(axis=0) / f.L
         averaged = averaged - f.gradient(averaged).mean(axis=0) / f.L
     apart = [np.linalg.norm(x - f.optimum()) for x in (summed, averaged)]
-    print(f"m = {m}: after 50 steps {apart[0]:8.2g} (sum) and {apart[1]:.2g} (mean) from the optimum")
+    print(f"m = {m}: after 50 steps off by {apart[0]:8.2g} (sum), {apart[1]:.2g} (mean)")
 
 # %%
 steepest = np.linalg.eigvalsh(f.hessians(averaged).sum(axis=0))[-1]
-print("one minimiser for both:", np.allclose(f.gradient(f.optimum()).sum(axis=0), 0, atol=1e-12))
+slope = f.gradient(f.optimum()).sum(axis=0)
+print("one minimiser for both:", np.allclose(slope, 0, atol=1e-12))
 print(f"L of the sum / L of the mean = {steepest / f.L:.3g} for m = 8")
 
 # %% [markdown]
@@ -66,7 +68,8 @@ print(f"L of the sum / L of the mean = {steepest / f.L:.3g} for m = 8")
 # If workers hold unequally many rows, one more choice is to be made. **Pooled**, $w_i=|D_i|/N$: every *row* counts the
 # same, and $f$ is the loss over all data. **Equal**, $w_i=1/m$: every *worker* counts the same. Pool if patients are
 # to be served alike, weigh equally if hospitals are. FedAvg (McMahan et al. 2017) pools; the lesson's version of it
-# does not. Here are four ways to deal 1438 handwritten digits to eight workers.
+# does not. Here are four ways to deal 1438 handwritten digits to eight workers; in the second each class is shared out
+# at random, the more unevenly the smaller $\alpha$.
 
 # %%
 digits = data.load("digits")
@@ -94,25 +97,26 @@ except CourseError as error:
 
 # %%
 def digits_problem(name, weights):
-    return problems.SoftmaxRegression(*data.deal(digits, parts[name]), l2=1e-2, weights=weights)
+    rows = data.deal(digits, parts[name])
+    return problems.SoftmaxRegression(*rows, l2=1e-2, weights=weights)
 
 
 best = digits_problem("i.i.d.", "pooled").optimum()
 for name in parts:
-    apart = digits_problem(name, "equal").optimum() - best
-    print(f"{name:18}: {np.linalg.norm(apart) / np.linalg.norm(best):6.2%} of the optimum's length apart")
+    apart = np.linalg.norm(digits_problem(name, "equal").optimum() - best)
+    print(f"{name:18}: {apart / np.linalg.norm(best):6.2%} of the optimum's length apart")
 
 # %% [markdown]
 # *Sizes* decide, not classes: dealt by label, workers are as different as can be, yet the two optima all but agree.
 #
-# **Your turn: one message each.** For least squares, $\nabla f_i(x)=G_ix-h_i$, with $G_i$ the mean of $aa^\top$ and
-# $h_i$ the mean of $ay$ over the worker's rows. Each worker sends `grams[i]` $=G_i$, `moments[i]` $=h_i$ and
-# `sizes[i]` $=|D_i|$. Return the pooled optimum.
+# **Your turn: one message each.** For least squares, with loss $\frac12(a^\top x-y)^2$ on a row $a$ with target $y$,
+# $\nabla f_i(x)=G_ix-h_i$: $G_i$ is the mean of $aa^\top$ and $h_i$ the mean of $ay$ over the worker's rows. Each
+# worker sends `grams[i]` $=G_i$, `moments[i]` $=h_i$ and `sizes[i]` $=|D_i|$. Return the pooled optimum.
 
 
 # %% answer="setting-optimum"
 def pooled_optimum(grams, moments, sizes):
-    """Minimiser (d,) over all rows, from grams (m, d, d), moments (m, d) and sizes (m,)."""
+    """Minimiser (d,) over all rows; grams (m, d, d), moments (m, d), sizes (m,)."""
     ### BEGIN SOLUTION
     gram = np.tensordot(sizes, grams, 1)
     return np.linalg.solve(gram, sizes @ moments)
@@ -134,11 +138,13 @@ check("setting-optimum", pooled_optimum)
 # compare it with the image.
 
 # %%
-worker, image = digits_problem("i.i.d.", "pooled"), digits.features[parts["i.i.d."][0][0]]
-first_row = np.zeros((8, 1), int), np.ones((8, 1))
-leak = worker.gradient(np.zeros(worker.d), first_row)[0].reshape(-1, 10)[:, 0]  # one column of ten
+f, image = digits_problem("i.i.d.", "pooled"), digits.features[parts["i.i.d."][0][0]]
+first_row = np.zeros((8, 1), int), np.ones((8, 1))  # everyone's row 0, with weight 1
+gradient = f.gradient(np.zeros(f.d), first_row)[0]
+leak = gradient.reshape(-1, 10)[:, 0]  # one column of ten
 cosine = abs(leak @ image) / np.linalg.norm(leak) / np.linalg.norm(image)
-print(f"data:    {1e15 / 2e9 / 86400:.1f} days to read; {1e15 / 2e9 / 1000 / 60:.0f} minutes off 1000 disks")
+seconds = 1e15 / 2e9
+print(f"data:    {seconds / 86400:.1f} days; {seconds / 6e4:.0f} minutes off 1000 disks")
 print(f"compute: {6 * 7e9 * 2e12 / 3e14 / (365 * 86400):.1f} years")
 print(f"memory:  {16 * 7e9 / 1e9:.0f} GB, where an accelerator has 80")
 print(f"privacy: |cosine| of gradient and image = {cosine:.6f}")
@@ -163,11 +169,13 @@ def asynchronous(cluster, step_size):
 
 # %% [markdown]
 # Six workers, a tenth of a second a gradient; worker 0 takes four times as long. Left with waiting, right without.
+# There each arrival brings one gradient, not the mean of six, so its step is a sixth. Messages to the server do not
+# queue here.
 
 # %%
 f = problems.LeastSquares(*data.regression(workers=6, rows=100, d=20))
-machines = {"compute": slow_worker(6, factor=4, base=Constant(0.1)), "link": Link(latency=0.01)}
-waiting, going_on = SimulatedCluster(f, **machines), SimulatedCluster(f, **machines)
+compute, link = slow_worker(6, factor=4, base=Constant(0.1)), Link(latency=0.01)
+waiting, going_on = (SimulatedCluster(f, compute=compute, link=link) for _ in range(2))
 run(sync_sgd(waiting, step_size=0.1), rounds=4)
 ages = [age for age, _ in zip(asynchronous(going_on, step_size=0.1 / 6), range(90))]
 fig, (left, right) = plots.figure(columns=2, height=2.2)
@@ -178,7 +186,8 @@ plots.timeline(going_on, until=2, ax=right)
 for name, cluster in {"with waiting": waiting, "without": going_on}.items():
     done = sum(span.kind == "compute" and span.end <= 2 for span in cluster.trace())
     print(f"gradients in two seconds, {name}: {done}")
-print(f"updates by others while a gradient was under way: {np.mean(ages):.1f} on average, {max(ages)} at most")
+print("updates by others while a gradient was under way:", end=" ")
+print(f"{np.mean(ages):.1f} on average, {max(ages)} at most")
 
 # %% [markdown]
 # Without waiting the machines are never idle. The price is in the last line: a gradient is computed at a model that
@@ -187,29 +196,40 @@ print(f"updates by others while a gradient was under way: {np.mean(ages):.1f} on
 #
 # ## Who talks to whom
 #
-# Every synchronous round needs the sum of $m$ vectors, at every worker: an **all-reduce**. A *parameter server*
-# collects them and returns the sum, and its port is the bottleneck. The lesson says that in an all-reduce "each worker
-# communicates with all others". That describes the naive algorithm only. What is *all* about it is the result, which
-# depends on every input.
+# Every synchronous step needs the sum of $m$ vectors, at every worker: an **all-reduce**. It goes in **rounds**: in
+# each, a worker's port can send one message and receive one. Six ways to do it:
 #
-# The **ring** cuts the vector into $m$ chunks. First *reduce-scatter*: each worker sends one chunk to its right
-# neighbour, which adds its own share and sends it on; after $m-1$ rounds every worker holds one chunk of the finished
-# sum. Then *all-gather*: the finished chunks travel round once more. Here it is, whole, over a network that delivers
-# messages and counts them.
+# - **Naive**: everyone sends its vector to everyone.
+# - **Parameter server**: one worker collects all vectors and returns the sum. All pass through its one port.
+# - **Tree**: sums of 2, 4, 8, ... vectors are formed on the way to worker 0; the whole sum goes back the same way.
+# - **Recursive doubling**: partners 1, 2, 4, ... apart swap what they have and add: each sum holds twice as many
+#   vectors.
+# - **Ring**: the vector is cut into $m$ chunks. First *reduce-scatter*: each worker sends one chunk to its right
+#   neighbour, which adds its own share and sends it on; after $m-1$ rounds every worker holds one chunk of the finished
+#   sum. Then *all-gather*: the finished chunks travel round once more.
+# - **Halving-doubling** joins both ideas: partners swap halves, then quarters, and so on, until each worker holds an
+#   $m$-th of the sum; then the way back.
+#
+# The lesson says that in an all-reduce "each worker communicates with all others". That describes the naive algorithm
+# only. What is *all* about it is the result, which depends on every input.
+#
+# Here is recursive doubling, whole, over a network that delivers messages and counts them. (The two `fold` lines take
+# care of an $m$ that is no power of two.) The ring you will write yourself, in
+# [exercise 1](../exercises/01_all_reduce.ipynb).
 
 # %%
-source(collectives.ring)
+source(collectives.recursive_doubling)
 
 # %% [markdown]
-# We run every algorithm of the library with 8 workers and 840 words (numbers), check the sums, and draw who wrote to
-# whom. In one **round** a worker may send one message and receive one.
+# We run all six with 8 workers and 840 *words* (numbers), check the sums, and draw who wrote to whom: the thicker the
+# line, the more words.
 
 # %%
 vectors = np.random.default_rng(0).normal(size=(8, 840))
 networks = {name: Network(8) for name in collectives.ALGORITHMS}
 for name, all_reduce in collectives.ALGORITHMS.items():
     assert np.allclose(all_reduce(networks[name], vectors), vectors.sum(axis=0))
-plots.conversations({name.replace("_", " "): network for name, network in networks.items()})
+plots.conversations({name.replace("_", " "): networks[name] for name in networks})
 
 # %%
 print("counted (closed form)   rounds           words   partners, at most")
@@ -217,10 +237,11 @@ for name, network in networks.items():
     cost = costs.all_reduce(name, m=8, d=840, latency=0, seconds_per_word=0)
     pairs = {frozenset(message[1:3]) for message in network.log}
     most = max(sum(i in pair for pair in pairs) for i in range(8))
-    print(f"{name:20} {network.rounds:4} ({cost.rounds:2}) {network.words:7} ({cost.words:5}) {most:7}")
+    print(f"{name:20} {network.rounds:4} ({cost.rounds:2})", end=" ")
+    print(f"{network.words:7} ({cost.words:5}) {most:7}")
 
 # %% [markdown]
-# In the ring each talks to two others, in halving-doubling to $\log_2m=3$. *Words* are those that pass one after
+# In the ring each talks to two others, in halving-doubling to $\log_2m=3$. Words are counted where they pass one after
 # another: the longest message of each round, added up. There the ring and halving-doubling pay least.
 #
 # ## What a message costs
@@ -250,26 +271,30 @@ for name, all_reduce in collectives.ALGORITHMS.items():
     same, above = [], []
     for m, d in product(range(3, 18), (1, 60, 841)):
         all_reduce(network := Network(m), np.ones((m, d)))
-        same.append((network.rounds, network.words) == costs.all_reduce(name, m, d, 0, 0)[:2])
+        counted = network.rounds, network.words
+        same.append(counted == costs.all_reduce(name, m, d, 0, 0)[:2])
         bounds = costs.latency_lower_bound(m), costs.bandwidth_lower_bound(m, d)
-        above.append([network.rounds / bounds[0], network.words / bounds[1]])
+        above.append(np.divide(counted, bounds))
     rounds, words = np.min(above, axis=0)
-    print(f"{name:20}{sum(same):3} of {len(same)} exact; bounds times {rounds:.2f} (rounds), {words:.2f} (words)")
+    print(f"{name:20}{sum(same):3} of {len(same)} counts exact; at least", end=" ")
+    print(f"{rounds:.2f} times the bound on rounds, {words:.2f} on words")
 
 # %% [markdown]
-# Now for your prediction. Commit to an algorithm, then look; then try home internet, and a tiny model.
+# Now for your prediction: how long, and by which algorithm? Commit to one, then look; then try home internet, and a
+# tiny model.
 
 # %%
 all_reduce_explorer
 
 # %% [markdown]
-# *Loosely said elsewhere:* "$O(d)$ communication per iteration". It hides the factor $m-1$ of the server's port
+# The lesson says: "Communication complexity: $O(d)$ per iteration". That hides the factor $m-1$ of the server's port
 # and the ring's $2(m-1)$ latencies. In numbers, for 64 workers, 10 GB/s, 4 bytes a word and 10 µs:
 
 # %%
+d = np.array([1_000, 25_000_000])
 for name in costs.ALGORITHMS:
-    small, large = costs.all_reduce(name, 64, np.array([1_000, 25_000_000]), 1e-5, 4e-10).seconds * 1e3
-    print(f"{name:20} {small:8.3f} ms for a thousand words {large:8.1f} ms for 25 million")
+    small, large = 1e3 * costs.all_reduce(name, 64, d, 1e-5, 4e-10).seconds
+    print(f"{name:20} {small:6.3f} ms for a thousand words, {large:6.1f} for 25 million")
 
 # %% [markdown]
 # 20 ms: twice what one message takes, and hardly more for *any* number of workers, as long as bytes dominate. For a
@@ -310,7 +335,7 @@ check("setting-seconds", seconds)
 
 # %% answer="setting-review"
 def two_level_words(boxes, g, d):
-    """Words that each worker sends in a two-level all-reduce: (inside its box, across boxes)."""
+    """Words that each worker sends on two levels: (inside its box, across boxes)."""
     ### BEGIN SOLUTION
     inside = 2 * (g - 1) / g * d
     across = 2 * (boxes - 1) / boxes * d / g
@@ -332,12 +357,13 @@ check("setting-review", two_level_words)
 # %%
 print(f"bytes dominate below b = {4e-10 * 1e14 / 3:,.0f} samples a worker")
 for d, b in [(10**10, 100_000), (10**10, 100), (1_000, 1_000)]:
-    talking = min(costs.all_reduce(name, 64, d, 1e-5, 4e-10).seconds for name in costs.ALGORITHMS)
-    print(f"d / (mb) = {d / (64 * b):9.3g}:  talking / computing = {talking / (6 * b * d / 1e14):.2g}")
+    bills = [costs.all_reduce(name, 64, d, 1e-5, 4e-10) for name in costs.ALGORITHMS]
+    ratio = min(bill.seconds for bill in bills) / (6 * b * d / 1e14)
+    print(f"d / (mb) = {d / (64 * b):9.3g}:  talking / computing = {ratio:.2g}")
 
 # %% [markdown]
-# With $d$ over a thousand times $mb$, computing dominates; with $d$ far below $mb$, talking does, by latency. The
-# criterion misses on both sides.
+# With $d$ over a thousand times $mb$ (first line), computing dominates; with $d$ far below $mb$ (last line), talking
+# does, by latency. The criterion misses on both sides.
 #
 # ## Think
 #

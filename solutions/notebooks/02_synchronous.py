@@ -68,8 +68,8 @@ eight
 #
 # ## The same as one machine with a large batch
 #
-# The lesson's Theorem 3.1 says that synchronous SGD "achieves the same rate as centralised SGD with batch $mb$".
-# The truth is stronger and simpler, an identity. If worker $i$ uses the rows $I_i$, all of size $b$, then
+# The lesson's Theorem 3.1 promises "the same convergence rate as centralized SGD with effective batch size mb". The
+# truth is stronger and simpler, an identity. If worker $i$ uses the rows $I_i$, all of size $b$, then
 #
 # $$\frac1m\sum_{i=1}^m\frac1b\sum_{j\in I_i}\nabla\ell_j(x)\;=\;\frac1{mb}\sum_{j\in\bigcup_i I_i}\nabla\ell_j(x).$$
 #
@@ -137,11 +137,12 @@ check("synchronous-weights", large_batch_gradient)
 #
 # - Rows drawn independently, with replacement, from the pooled data: $\mathbb E\|\bar g-\nabla f\|^2=\sigma^2/(mb)$.
 # - Without replacement from $N$ rows: the same, times $\frac{N-mb}{N-1}$.
-# - Each worker draws from its own data, within-worker variance $\sigma_i^2$: $\frac1{m^2b}\sum_i\sigma_i^2$.
+# - Each worker draws from its own data, with replacement: $\frac1{m^2b}\sum_i\sigma_i^2$, with $\sigma_i^2$ the
+#   variance among its own rows.
 #
 # *Loosely said elsewhere:* "the noise falls with the square root of the number of workers". True of its standard
-# deviation; the bounds below contain the variance, which falls with $m$ itself. The third line is why the lesson's
-# "deterministic convergence analysis" is wrong: the *order* of a synchronous run is fixed, its samples are not.
+# deviation; the bounds below contain the variance, which falls like $1/m$. The lesson credits synchronous methods with
+# a "deterministic convergence analysis". Their *order* is fixed; their samples are drawn, and this is their noise.
 #
 # We draw 2000 gradients at once (`replicates`) and compare with the third line.
 
@@ -154,7 +155,8 @@ for b in (1, 4, 16, 64):
     print(f"b = {b:2}: measured variance / predicted = {measured / predicted:.2f}")
 
 # %% [markdown]
-# **Your turn: a review.** A colleague, or their assistant, wrote the function that draws each worker's rows:
+# **Your turn: a review.** Now every worker has a copy of *all* $n$ rows and draws $b$ of them. A colleague, or their
+# assistant, wrote the function that draws:
 #
 # ```python
 # def draw_rows(seed, m, n, b):
@@ -169,7 +171,8 @@ for b in (1, 4, 16, 64):
 def draw_rows(seed, m, n, b):
     """Row numbers (m, b) from 0 ... n-1, independent for each worker and each seed."""
     ### BEGIN SOLUTION
-    return np.stack([np.random.default_rng([seed, i]).integers(n, size=b) for i in range(m)])
+    streams = [np.random.default_rng([seed, i]) for i in range(m)]
+    return np.stack([stream.integers(n, size=b) for stream in streams])
     ### END SOLUTION
 
 
@@ -179,8 +182,12 @@ check("synchronous-review", draw_rows)
 # %% [markdown]
 # ## What variance costs: a floor
 #
+# Two numbers describe the curvature of $f$: nowhere is it more than $L$ ($f$ is *$L$-smooth*), nowhere less than
+# $\mu>0$ (*$\mu$-strongly convex*). For a quadratic they are the extreme eigenvalues of the Hessian. $f^*$ is the
+# smallest value.
+#
 # With a constant step, SGD runs down to a level where noise and contraction balance, and stays there. Commit to a
-# guess, then move the sliders.
+# guess, then move the sliders. The dashed bound is that of the card below, Theorem 4.6 of Bottou, Curtis and Nocedal.
 
 # %%
 step_size_explorer
@@ -196,7 +203,7 @@ step_size_explorer
 # The **floor** falls with $m$. The **speed** $1-\eta\mu$ does not contain $m$ at all: more workers do not make a step
 # better than noise-free gradient descent's. That sentence is the whole story of the speed-up and of its end.
 #
-# Measured: the mean of 500 runs at once, against the bound, at every one of 121 steps.
+# Measured: the mean of 500 runs at once, against the bound, at $t=0,\dots,120$. (At $t=0$ both are the initial gap.)
 
 # %%
 noisy = problems.Quadratic.dialled(m=8, d=10, condition=2, optimum_spread=0, noise=2.0)
@@ -207,8 +214,9 @@ bound = bounds.sgd_constant_step(runs.rounds, 0.5, mu=noisy.mu, **known)
 holds("Theorem 4.6 for m = 8", runs.loss.mean(axis=1), bound)
 
 # %% [markdown]
-# A step that shrinks removes the floor: with $\eta_t=\beta/(\gamma+t)$ and $\beta>1/\mu$ the loss falls like $1/t$
-# (their Theorem 4.7). `step_size` may be a number, a schedule, or an array of numbers, one experiment each.
+# A step that shrinks removes the floor: with $\eta_t=\beta/(\gamma+t)$, $\beta>1/\mu$ and $\eta_0\le1/L$ the expected
+# gap falls like $1/t$ (their Theorem 4.7). `step_size` may be a number, a schedule, or an array of numbers, one
+# experiment each.
 
 # %%
 schedule = inverse_time(beta=3 / noisy.mu, gamma=3 * noisy.L / noisy.mu)
@@ -233,14 +241,16 @@ holds("Theorem 4.8 for T = 120", squares, bounds.sgd_nonconvex(120, 0.5, **known
 # %% [markdown]
 # ## Linear speed-up, and where it ends
 #
-# Solve the bound for the number of steps to a gap $\varepsilon$, with the best constant step:
+# Choose the step that brings the floor to $\varepsilon/2$, or $1/L$ if that is shorter, and solve the bound of card 2.2
+# for the number of steps to an expected gap $\varepsilon$:
 #
 # $$T=\max\Big\{\frac L\mu,\ \frac{L\sigma^2}{\mu^2\varepsilon\,mb}\Big\}\,\log\frac{2(f(x_0)-f^*)}{\varepsilon}.$$
 #
-# While the second term rules, $m$ workers need $m$ times fewer rounds: **linear speed-up**. It ends at the critical
-# batch $mb=\sigma^2/(\mu\varepsilon)$, beyond which the first term, which no averaging touches, remains. The critical
-# batch *grows* as $\varepsilon\to0$: demanding targets can feed more machines. The formula comes from an upper bound,
-# so trust its shape; the measured curve often bends earlier.
+# While the second term rules, $m$ workers need $m$ times fewer rounds: **linear speed-up**. It ends at the **critical
+# batch** $mb=B_{crit}=\sigma^2/(\mu\varepsilon)$, beyond which the first term, which no averaging touches, remains. It
+# *grows* as $\varepsilon\to0$: demanding targets can feed more machines. The formula comes from an upper bound: trust
+# its shape, not its place. In the explorer the exact curve loses half of the linear speed-up seven to nine times before
+# the dotted line.
 
 # %%
 speedup_explorer
@@ -261,6 +271,9 @@ for b in (1, 2, 4, 8, 16, 32):
     print(f"total batch {8 * b:3}: {fewest:.0f} rounds")
 
 # %% [markdown]
+# Twice the batch, half the rounds, at first (the loss is read every fifth round only); beyond 128 images nothing is
+# won.
+#
 # ## The same iterates, another bill
 #
 # A parameter server computes the very same models, and so does every all-reduce algorithm. What changes is the bill:
@@ -291,10 +304,10 @@ plots.timeline(machines, until=0.02)
 # No. In *rounds*, averaging divides the variance by $m$ and touches nothing else, so speed-up is linear only while the
 # noise term rules: $mb\le B_{crit}\sim\sigma^2/(\mu\varepsilon)$ (strongly convex), $2\sigma^2/\varepsilon$ for
 # $\mathbb E\|\nabla f\|^2\le\varepsilon$ (not convex). Beyond it the deterministic part remains,
-# $\kappa\log\frac1\varepsilon$ steps, or $\sqrt\kappa\log\frac1\varepsilon$ with acceleration. **Failure case:** a noise-free
-# ill-conditioned problem, where $B_{crit}<1$ and two workers are no faster than one. In *seconds* there is more
-# against it: the latency of an all-reduce grows at least like $\log_2m$, the slowest of $m$ machines gets slower, and
-# what cannot be split (Amdahl) stays. Evidence: the curve of this lecture bends and lies flat.
+# $\kappa\log\frac1\varepsilon$ steps, or $\sqrt\kappa\log\frac1\varepsilon$ with acceleration. **Failure case:** a
+# noise-free ill-conditioned problem, where $B_{crit}<1$ and two workers are no faster than one. In *seconds* there is
+# more against it: the latency of an all-reduce grows at least like $\log_2m$, the slowest of $m$ machines gets slower,
+# and what cannot be split (Amdahl) stays. Evidence: the curve of this lecture bends and lies flat.
 #
 # *Rubric (10):* 3 governing quantity ($B_{crit}$); 3 a condition and a case where the claim fails; 2 a formula with its
 # units; 2 evidence (experiment or source). At most 6 without a case of failure.
@@ -303,20 +316,20 @@ plots.timeline(machines, until=0.02)
 # %% [markdown]
 # ## When to use it
 #
-# Use synchronous SGD first: it is the one method whose result does not depend on the network. Stay with it while the
-# total batch is below the critical one and machines are alike. Leave it when waiting or bytes dominate the round.
+# Use synchronous SGD first: its result is that of one machine, whatever the network. Stay with it while the total batch
+# is below the critical one and machines are alike. Leave it when waiting or bytes dominate the round.
 #
 # | If ... | then ... |
 # |---|---|
 # | the round is mostly compute, $mb<B_{crit}$ | add workers: rounds fall like $1/m$ |
-# | $mb>B_{crit}$ | more workers buy nothing; a better-conditioned problem or a momentum method does |
+# | $mb>B_{crit}$ | more workers buy next to nothing; better conditioning or momentum may |
 # | the round is mostly bytes | compress (lecture 3) or communicate less often (lecture 5) |
 # | the round is mostly waiting | drop the barrier (lecture 4) or the slowest (lecture 7) |
 #
 # ## Reading
 #
 # - L. Bottou, F. E. Curtis and J. Nocedal (2018), *Optimization methods for large-scale machine learning*, SIAM Review
-#   60(2). Sections 4.1 to 4.3 prove Theorems 4.6 to 4.8 in four pages.
+#   60(2). Sections 4.1 to 4.3 prove Theorems 4.6 to 4.8.
 # - J. Dean et al. (2012), *Large scale distributed deep networks*, NIPS. DistBelief: what a cluster looked like when
 #   these questions became practical.
 # - S. McCandlish et al. (2018), *An empirical model of large-batch training*. Measures the critical batch of neural

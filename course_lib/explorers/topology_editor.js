@@ -106,7 +106,7 @@ function render({ model, el }) {
   const table = make("table", { "aria-label": "Mixing matrix W" }, make("thead", {}, head), make("tbody", {}, ...rows));
 
   const [width, height] = spec.size;
-  const image = make("img", { alt: spec.alt, width, height });
+  const image = make("img", { alt: spec.alt, width, height, style: `width: ${width}px` });
   const sentence = make("figcaption", { "aria-live": "polite", "aria-atomic": "true" });
   const hint = make("p", { className: "hint" });
   const figure = make("figure", {}, make("div", { className: "panels" }, graph, image, table, hint), sentence);

@@ -146,7 +146,7 @@ for K in (1, 2, 5, 20):
     predicted = bounds.local_fixed_point(apart.A, apart.b, 0.1, K)
     off = np.linalg.norm(reached - apart.optimum())
     exact = abs(reached - predicted).max() < 1e-10
-    print(f"K = {K:2}: bias {off + 1e-12:.2g}, as the formula says: {exact}")
+    print(f"K = {K:2}: bias {round(off, 10):.2g}, as the formula says: {exact}")
 
 # %% [markdown]
 # **Your turn: the fixed point.** Set $x=\frac1m\sum_i\big(x-M_i(x-b_i)\big)$ and solve. `np.linalg.matrix_power` works
@@ -187,7 +187,7 @@ source(scaffold)
 cluster = SimulatedCluster(apart)
 three = [
     run(fedavg(cluster, 0.1, 10), 120),
-    run(fedprox(cluster, 0.1, 10, rho=1.0), 120),
+    run(fedprox(cluster, 0.1, 10, rho=5.0), 120),
     run(scaffold(cluster, 0.1, 10), 120),
 ]
 plots.convergence(three, show="gradient_norm")

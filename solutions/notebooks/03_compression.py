@@ -277,7 +277,7 @@ for eta in (0.1, 0.01, 0.001):
 source(error_feedback_sgd)
 
 # %% [markdown]
-# Sum the last two lines over the workers and the compressor cancels. With $e_t$ the mean memory,
+# Average the update over the workers, and the compressor cancels. With $e_t$ the mean memory,
 #
 # $$x_t-e_t=x_0-\eta\sum_{s<t}\bar g_s\quad\text{exactly, whatever }C\text{ is.}$$
 #
@@ -346,7 +346,7 @@ holds("card 3.5", measured, bounds.ef21(T, eta, gap=gap, G0=off, **known))
 #     return x - sent.mean(axis=0), step_size * gradients - sent
 # ```
 #
-# It runs, the loss goes down, sometimes it stalls. Hold it against the invariant, find the error, and mend it.
+# It runs, and on most problems the loss goes down at first. Hold it against the invariant, find the error, and mend it.
 
 # %% answer="compression-review"
 def feedback_round(x, memory, gradients, step_size, compress):

@@ -5,12 +5,14 @@ VENV   := .venv
 RUN    := $(VENV)/bin/python
 PINS   := pyproject.toml constraints.txt
 
+export OPENBLAS_NUM_THREADS := 1   # see course_lib/problems/__init__.py
+
 help:                ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 18
 
 lab: $(VENV)/lab     ## open the course in JupyterLab
 	@echo "Opening JupyterLab on the start page. Stop it with Ctrl-C."
-	$(RUN) -m jupyterlab notebooks/00_start_here.ipynb
+	$(RUN) -m jupyterlab notebooks/00_start_here.ipynb $(if $(filter 0,$(shell id -u)),--allow-root)
 
 test: $(VENV)/test tools   ## run all tests
 	@echo "Lint and layering ..."

@@ -5,7 +5,8 @@ VENV   := .venv
 RUN    := $(VENV)/bin/python
 PINS   := pyproject.toml constraints.txt
 
-export OPENBLAS_NUM_THREADS := 1   # see course_lib/problems/__init__.py
+# Why one thread: see course_lib/problems/__init__.py
+export OPENBLAS_NUM_THREADS := 1
 
 help:                ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 18

@@ -213,6 +213,21 @@ def test_diminishing_steps_stay_below_theorem_4_7(seed, m, beta, later, sigma):
     assert (exact <= bounds.sgd_inverse_time(np.arange(401), beta, gamma, *constants) * (1 + 1e-9)).all()
 
 
+@given(m=st.integers(1, 8), sigma=st.floats(0.1, 5), gap=st.floats(0.1, 10))
+def test_no_smaller_constants_would_do(m, sigma, gap):
+    """On a sphere, with steps of 1/L, theorems 4.6 and 4.8 are equalities; 4.7 gives away a quarter at first."""
+    d, L = 3, 2.0
+    sphere = Quadratic(np.broadcast_to(L * np.eye(d), (m, d, d)), np.full((m, d), np.sqrt(2 * gap / (L * d))), sigma)
+    sigma2 = noise_of_mean(sphere, 1)
+    exact = expected_gaps(sphere, lambda t: 1 / L, sigma2, 20)
+    np.testing.assert_allclose(exact, bounds.sgd_constant_step(np.arange(21), 1 / L, L, L, sigma2, gap))
+    mean_square = 2 * L * exact[:20].mean()  # ||grad f||^2 = 2 L (f - f*) here
+    bound = bounds.sgd_nonconvex(20, 1 / L, L, sigma2, gap)
+    assert bound - sigma2 / 20 == pytest.approx(mean_square)  # the theorem counts the noise of one step more
+    little = bounds.sgd_inverse_time(1, 2 / L, 1.0, L, L, sigma2, gap=1e-9)
+    assert expected_gaps(sphere, inverse_time(2 / L, 2.0), sigma2, 1)[1] == pytest.approx(0.75 * little)
+
+
 @pytest.mark.parametrize("batch_size", [1, 8])
 def test_runs_have_the_expected_loss_of_the_recursion(batch_size):
     """So what holds for the recursion holds, in expectation, for the library's runs."""

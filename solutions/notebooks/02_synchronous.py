@@ -113,7 +113,7 @@ def sync_step(x, features, targets, rows, step_size):
 check("synchronous-step", sync_step)
 
 # %% [markdown]
-# **Unequal batches.** A machine with half the memory takes half the batch. Then the plain mean of the workers' mean
+# **Your turn: unequal batches.** A machine with half the memory takes half the batch. Then the plain mean of the workers' mean
 # gradients is *not* the large batch's gradient: rows on small batches count too much. Which weights repair it?
 # `gradients` has one row a worker, `batch_sizes` the $b_i$.
 
@@ -227,7 +227,8 @@ plots.convergence(both, theory=bound)
 # %% [markdown]
 # **Theorem card 2.3: not convex.** *(Bottou, Curtis and Nocedal 2018, Theorem 4.8)*
 #
-# Let $f$ be $L$-smooth and bounded below, $\Delta=f(x_0)-\inf f$, and $0<\eta\le1/L$. Then for every $T$
+# Let $f$ be $L$-smooth and bounded below, $\Delta=f(x_0)-\inf f$, gradients as in card 2.2, and $0<\eta\le1/L$. Then for
+# every $T$
 #
 # $$\frac1T\sum_{t<T}\mathbb E\|\nabla f(x_t)\|^2\;\le\;\frac{2\Delta}{\eta T}+\frac{\eta L\sigma^2}{mb}.$$
 #
@@ -247,10 +248,10 @@ holds("Theorem 4.8 for T = 120", squares, bounds.sgd_nonconvex(120, 0.5, **known
 # $$T=\max\Big\{\frac L\mu,\ \frac{L\sigma^2}{\mu^2\varepsilon\,mb}\Big\}\,\log\frac{2(f(x_0)-f^*)}{\varepsilon}.$$
 #
 # While the second term rules, $m$ workers need $m$ times fewer rounds: **linear speed-up**. It ends at the **critical
-# batch** $mb=B_{crit}=\sigma^2/(\mu\varepsilon)$, beyond which the first term, which no averaging touches, remains. It
-# *grows* as $\varepsilon\to0$: demanding targets can feed more machines. The formula comes from an upper bound: trust
-# its shape, not its place. In the explorer the exact curve loses half of the linear speed-up seven to nine times before
-# the dotted line.
+# batch** $mb=B_{crit}=\sigma^2/(\mu\varepsilon)$, beyond which the first term, which no averaging touches, remains.
+# It *grows* as $\varepsilon\to0$: demanding targets can feed more machines. The formula comes from an upper bound:
+# trust its shape, not its place. In the explorer the exact curve has lost half of the linear speed-up at a batch
+# seven to nine times smaller than that of the dotted line.
 
 # %%
 speedup_explorer

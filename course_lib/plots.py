@@ -140,6 +140,7 @@ def figure(columns=1, width=4.2, height=2.8):
 
 def label_ends(ax):
     """Write each line's label at its right end, moved apart where they would touch, instead of a legend."""
+    ax.autoscale_view()  # limits are settled only when somebody asks
     lines = [line for line in ax.get_lines() if not line.get_label().startswith("_") and len(line.get_xdata())]
     height = ax.get_window_extent().height or 1.0
     gap = 11.0 * ax.figure.dpi / 72 / height  # one text line, as a fraction of the axes

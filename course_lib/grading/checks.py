@@ -86,7 +86,7 @@ def check(grade_id, function):
     """
     question = questions.find(grade_id)
     attempts = _failures.setdefault(grade_id, [])
-    title = f"{question.name} ({question.points} points)"
+    title = f"{question.name} ({question.points} point{'s' * (question.points != 1)})"
     try:
         found = difference(question, function, len(attempts))
     except NotImplementedError:

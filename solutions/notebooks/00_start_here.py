@@ -31,8 +31,8 @@ from course_lib.methods import sync_sgd
 # ## A method is a few lines
 #
 # Here is the simplest one: every machine computes a gradient on its own data, all gradients are averaged, all take the
-# same step. This is not pseudo-code. It is the function that runs below, in this notebook's simulator; lecture 9 runs
-# the same lines on real processes.
+# same step. This is not pseudo-code. It is the function that runs below, and it knows of the machines only what
+# `cluster` tells it.
 
 # %%
 source(sync_sgd)
@@ -121,6 +121,9 @@ check("start-average", average)
 # | [1. The setting](01_setting.ipynb) | what are we minimising, and what does a message cost? |
 # | [2. Synchronous SGD](02_synchronous.ipynb) | up to how many machines does training get faster? |
 # | [3. Compression](03_compression.ipynb) | how much of a message can be left out? |
+# | [4. Asynchronous methods](04_asynchronous.ipynb) | what if nobody waits? |
+# | [5. Local methods](05_local.ipynb) | may workers talk less often? |
+# | [6. Decentralised methods](06_decentralized.ipynb) | do we need a centre? |
 #
 # Homework is in the folder `exercises`; begin with [all-reduce](../exercises/01_all_reduce.ipynb) after lecture 1.
 # *Think* cells ask for your own words, and are graded by a human. You need Python, stochastic gradient descent for one

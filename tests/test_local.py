@@ -261,6 +261,13 @@ def test_scaffnew_reaches_the_optimum_and_its_shifts_sum_to_zero():
     assert abs(reached[-1][0] - problem.optimum()).max() < 1e-12
 
 
+def test_a_scaffnew_shift_moves_by_p_over_eta_times_the_way_to_the_mean():
+    problem, seed = spread(), next(s for s in range(99) if np.random.default_rng([s, 0]).geometric(0.3) == 1)
+    x, h, _ = states(scaffnew(SimulatedCluster(problem), 0.2, 0.3, seed=seed), 1)[-1]
+    own = -0.2 * problem.gradient(np.zeros(4))  # where each stands after the one step
+    np.testing.assert_allclose(h, 0.3 / 0.2 * (x - own), atol=1e-14)
+
+
 @given(seed=seeds)
 def test_scaffnew_that_always_communicates_is_gradient_descent(seed):
     problem = spread(seed=seed)

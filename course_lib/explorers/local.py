@@ -151,7 +151,7 @@ digits_explorer = Explorer(
     title="Local steps on digits",
     controls=[
         Slider("alpha", "Dirichlet alpha", [0.1, 1.0, 100.0], start=1.0),
-        Choice("clock", "clock", ["rounds", "bytes", "seconds"], start="rounds"),
+        Choice("clock", "clock", ["rounds", "bytes", "seconds"], start="seconds"),
         Choice("network", "network", list(NETWORKS), start="office"),
     ],
     axes=[

@@ -216,9 +216,8 @@ def partition_uneven(labels, workers, ratio=10.0, seed=0):
         raise CourseError(f"the ratio of the largest share to the smallest must be at least 1, not {ratio}")
     shares = np.geomspace(1, ratio, workers)
     sizes = 1 + np.floor((rows - workers) * shares / shares.sum()).astype(int)
-    sizes[-1] += rows - sizes.sum()
     order = np.random.default_rng(seed).permutation(rows)
-    return np.split(order, np.cumsum(sizes)[:-1])
+    return np.split(order, np.cumsum(sizes)[:-1])  # what rounding left over goes to the last
 
 
 def deal(dataset, parts):

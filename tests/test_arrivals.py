@@ -209,16 +209,17 @@ def test_a_recorded_order_replays_bit_for_bit(name, replicates, tmp_path):
     assert again.seconds == recorded.seconds
 
 
-def test_a_replay_can_be_left_and_gone_on_from():
+@pytest.mark.parametrize("stop", range(10, 90, 10))
+def test_a_replay_can_be_left_and_gone_on_from(stop):
     """Up to the point of interest the recorded run, from there on the machines' own course: here the same."""
     settings = {"seed": 3, "batch_size": 2, "compute": Exponential(1e-3)}
-    whole = SimulatedCluster(logistic(), **settings)
+    whole = SimulatedCluster(logistic(8), **settings)
     straight = go(async_sgd(whole, 0.1), 100)
-    replaying = SimulatedCluster(logistic(), replay=whole.order, **settings)
-    first = go(async_sgd(replaying, 0.1), 50)
-    free = SimulatedCluster(logistic(), **settings)
+    replaying = SimulatedCluster(logistic(8), replay=whole.order, **settings)
+    first = go(async_sgd(replaying, 0.1), stop)
+    free = SimulatedCluster(logistic(8), **settings)
     free.restore(replaying.state())
-    assert same(first + go(async_sgd(free, 0.1, start=first[-1]), 50)[1:], straight)
+    assert same(first + go(async_sgd(free, 0.1, start=first[-1]), 100 - stop)[1:], straight)
     assert np.array_equal(free.order.workers, whole.order.workers)
 
 

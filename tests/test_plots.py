@@ -40,11 +40,15 @@ def histories():
 # ---- one look a method ----------------------------------------------------------------------------------
 
 
-def test_no_two_methods_look_alike_and_each_has_a_name_in_words():
-    looks = [(plots.style(name)["color"], plots.style(name)["linestyle"]) for name in plots.LABELS]
-    assert len(set(looks)) == len(looks) == len(plots.LABELS)
+def test_every_method_has_a_name_in_words():
     assert set(METHODS) <= set(plots.LABELS), "a new method needs a label in plots.LABELS"
     assert all("_" not in label for label in plots.LABELS.values())
+    assert len(set(plots.LABELS.values())) == len(plots.LABELS)
+
+
+def test_no_two_methods_of_a_section_look_alike():
+    looks = [(m.__module__, plots.style(name)["color"], plots.style(name)["linestyle"]) for name, m in METHODS.items()]
+    assert len(set(looks)) == len(looks)
 
 
 def test_a_look_depends_on_the_name_alone_whatever_else_is_drawn():

@@ -33,7 +33,7 @@ STYLE = {
 
 # Okabe and Ito's colours, darkened where needed for contrast on white; dashes so that they survive grey.
 COLORS = ("#0072B2", "#C04F00", "#007A5A", "#A8326B", "#5B4FA2", "#8A6A00", "#1B8FB8", "#444444")
-DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (5, 1.2, 1.2, 1.2)), (0, (9, 2)), (0, (9, 1.5, 1.5, 1.5, 1.5, 1.5)))
+DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (5, 1.2, 1.2, 1.2)), (0, (9, 2)))
 
 # The methods in the order of the course; a name that is not here still gets a look of its own, always the same.
 LABELS = {

@@ -74,8 +74,7 @@ def bias_picture(step_size, graph):
         f"adapt then combine {ends['adapt_then_combine']}, EXTRA {ends['extra']}, "
         f"gradient tracking {ends['gradient_tracking']}."
     )
-    looks = {"adapt_then_combine": {"color": plots.COLORS[1]}}  # near DSGD in the picture, so far in colour
-    marks = [Curve(np.arange(ROUNDS + 1), d, name, **looks.get(name, {})) for name, d in reached.items()]
+    marks = [Curve(np.arange(ROUNDS + 1), d, name) for name, d in reached.items()]
     return Picture([*marks, Rule(y=floor, name="DSGD's fixed point: a linear solve")], sentence.replace("e-0", "e-"))
 
 

@@ -36,8 +36,10 @@ def admm(cluster, rho, start=None):
     t : int
     """
     _positive(rho)
-    z = cluster.start() if start is None else None
-    z, previous, X, Y, t = start or (z, z, np.repeat(z, cluster.m, axis=-2), cluster.zeros(), 0)
+    if start is None:
+        z = cluster.start()
+        start = z, z, z + cluster.zeros(), cluster.zeros(), 0
+    z, previous, X, Y, t = start
     while True:
         yield z, previous, X, Y, t
         X = cluster.proximal(z - Y / rho, rho)
@@ -116,8 +118,7 @@ def decentralized_admm(cluster, rho, graph, start=None):
     """
     _positive(rho)
     W, degree = topology.max_degree(graph), np.array([d for _, d in sorted(graph.degree)])[:, None]
-    X = cluster.start(replicated=False) if start is None else None
-    X, apart, Y, t = start or (X, np.zeros_like(X), np.zeros_like(X), 0)
+    X, apart, Y, t = start or (cluster.start(replicated=False), cluster.zeros(), cluster.zeros(), 0)
     while True:
         yield X, apart, Y, t
         X = cluster.proximal(X - (apart + Y / rho) / (2 * degree), 2 * rho * degree)

@@ -91,8 +91,7 @@ def extra(cluster, step_size, W, start=None):
         The correction, which tends to -eta grad f_i(x*); its mean over the workers is always zero.
     t : int
     """
-    X = cluster.start(replicated=False) if start is None else None
-    X, C, t = start or (X, np.zeros_like(X), 0)
+    X, C, t = start or (cluster.start(replicated=False), cluster.zeros(), 0)
     while True:
         yield X, C, t
         mixed = cluster.mix(X, W(t))
@@ -106,7 +105,7 @@ def gradient_tracking(cluster, step_size, W, start=None):
     """Each worker tracks the mean gradient Y and steps along it (Qu and Li, 2018; Nedić, Olshevsky and Shi, 2017).
 
     X <- W (X - eta Y); Y <- W (Y + G(X_new) - G(X)). The mean of Y is always the mean of the gradients.
-    Two messages a round. It stands graphs that change, where EXTRA does not.
+    Two messages a round. It converges on graphs that change; for EXTRA nobody has proved that, and it may diverge.
 
     Parameters are those of `dsgd`.
 
@@ -119,8 +118,11 @@ def gradient_tracking(cluster, step_size, W, start=None):
         Gradients at X; the first are computed before round 1.
     t : int
     """
-    X = cluster.start(replicated=False) if start is None else None
-    X, Y, G, t = start or (X, *2 * (cluster.gradient(X),), 0)
+    if start is None:
+        X = cluster.start(replicated=False)
+        G = cluster.gradient(X)
+        start = X, G, G, 0  # the first trackers are the gradients themselves
+    X, Y, G, t = start
     while True:
         yield X, Y, G, t
         X = cluster.mix(X - step_size(t) * Y, W(t))
@@ -172,8 +174,7 @@ def choco_sgd(cluster, step_size, W, compressor, consensus_step, start=None):
     X, copies, mixed, t
         As `choco_gossip`.
     """
-    X = cluster.start(replicated=False) if start is None else None
-    X, copies, mixed, t = start or (X, np.zeros_like(X), np.zeros_like(X), 0)
+    X, copies, mixed, t = start or (cluster.start(replicated=False), cluster.zeros(), cluster.zeros(), 0)
     while True:
         yield X, copies, mixed, t
         X = X - step_size(t) * cluster.gradient(X)
@@ -197,8 +198,10 @@ def push_sum_sgd(cluster, step_size, A, start=None):
     Z, X, w, t
         As `push_sum`; the models are Z.
     """
-    Z = cluster.start(replicated=False) if start is None else None
-    Z, X, w, t = start or (Z, Z, np.ones((*Z.shape[:-1], 1)), 0)
+    if start is None:
+        X = cluster.start(replicated=False)
+        start = X, X, np.ones((*X.shape[:-1], 1)), 0
+    Z, X, w, t = start
     while True:
         yield Z, X, w, t
         X, w = push_step(cluster, X - step_size(t) * cluster.gradient(Z), w, A(t))

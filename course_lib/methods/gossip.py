@@ -27,7 +27,8 @@ def gossip(cluster, values, W, start=None):
     t : int
         Rounds so far.
     """
-    X, t = start or _begin(cluster, values)
+    values = _begin(cluster, values, start)
+    X, t = start or (values, 0)
     while True:
         yield X, t
         X, t = cluster.mix(X, W(t)), t + 1
@@ -49,8 +50,8 @@ def chebyshev_gossip(cluster, values, W, start=None):
         The momentum's weight.
     t : int
     """
-    rho = topology.rho(W(0))
-    X, previous, omega, t = start or (*_begin(cluster, values)[:1] * 2, 1.0, 0)
+    values, rho = _begin(cluster, values, start), topology.rho(W(0))
+    X, previous, omega, t = start or (values, values, 1.0, 0)
     while True:
         yield X, previous, omega, t
         X, previous = previous + omega * (cluster.mix(X, W(0)) - previous), X
@@ -105,8 +106,8 @@ def choco_gossip(cluster, values, W, compressor, consensus_step, start=None):
         W copies, which each worker keeps up to date from the messages that it hears.
     t : int
     """
-    X, t = _begin(cluster, values) if start is None else (None, 0)
-    X, copies, mixed, t = start or (X, np.zeros_like(X), np.zeros_like(X), t)
+    values = _begin(cluster, values, start)
+    X, copies, mixed, t = start or (values, 0 * values, 0 * values, 0)
     while True:
         yield X, copies, mixed, t
         X, copies, mixed = choco_step(cluster, X, copies, mixed, W(0), compressor, consensus_step)
@@ -144,8 +145,8 @@ def push_sum(cluster, values, A, start=None):
         Pushed weights: their total stays m.
     t : int
     """
-    Z, t = _begin(cluster, values) if start is None else (None, 0)
-    Z, X, w, t = start or (Z, Z, np.ones((*Z.shape[:-1], 1)), t)
+    values = _begin(cluster, values, start)
+    Z, X, w, t = start or (values, values, np.ones((*values.shape[:-1], 1)), 0)
     while True:
         yield Z, X, w, t
         X, w = push_step(cluster, X, w, A(t))
@@ -158,9 +159,11 @@ def push_step(cluster, X, w, A):
     return both[..., :-1], both[..., -1:]
 
 
-def _begin(cluster, values):
-    values = np.asarray(values, float)
+def _begin(cluster, values, start):
+    """The values as they should be; a new conversation also boots the cluster."""
+    values = np.array(values, float)
     if values.ndim < 2 or values.shape[-2] != cluster.m:
         raise CourseError(f"gossip starts from one row a worker, {cluster.m} in all; these have shape {values.shape}")
-    cluster.start()
-    return values.copy(), 0
+    if start is None:
+        cluster.start()
+    return values

@@ -145,14 +145,18 @@ def test_workers_that_never_meet_do_not_notice_each_other():
 
 
 def test_a_torn_read_mixes_two_models():
-    """Each coordinate is of the model at the beginning or at the end of the computation, and both occur."""
-    problem = Quadratic(np.broadcast_to(np.eye(8), (2, 8, 8)), np.ones((2, 8)))
-    cluster = SimulatedCluster(problem, compute=Speeds(Constant(1.0), (3, 1)))
-    x = models(hogwild_sgd(cluster, 0.5), 4)[:, 0]
-    read = 1 + (x[4] - x[3]) / -0.5  # the slow worker's gradient is read - 1
-    assert cluster.order.workers.tolist() == [0, 0, 0, 1]
-    early, late = np.isclose(read, x[0]), np.isclose(read, x[3])
-    assert (early ^ late).all() and early.any() and late.any()
+    """Each coordinate is of the model at the beginning or at the end of the computation, by a new toss each time."""
+    problem = Quadratic(np.broadcast_to(np.eye(16), (2, 16, 16)), np.ones((2, 16)))
+    cluster = SimulatedCluster(problem, compute=Speeds(Constant(1.0), (3.1, 1)))
+    x = models(hogwild_sgd(cluster, 0.5), 8)[:, 0]
+    assert cluster.order.workers.tolist() == [0, 0, 0, 1, 0, 0, 0, 1]
+    tosses = []
+    for begin, end in ((0, 3), (4, 7)):
+        read = 1 + (x[end + 1] - x[end]) / -0.5  # the slow worker's gradient is read - 1
+        early, late = np.isclose(read, x[begin]), np.isclose(read, x[end])
+        assert (early ^ late).all() and early.any() and late.any()
+        tosses.append(late)
+    assert not np.array_equal(*tosses)
 
 
 @each_method

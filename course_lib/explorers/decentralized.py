@@ -222,6 +222,7 @@ def budget_picture(target, spread, latency, size):
     return Picture(marks, sentence)
 
 
+FRAME = {"xlabel": "", "ylabel": "", "xlim": (-0.7, 5.7), "yscale": "log", "xticks": []}
 BAR = [{"facecolor": plots.series(k, "")["color"], "label": name} for k, name in enumerate(NETWORKS)]
 
 
@@ -269,9 +270,9 @@ budget_explorer = Explorer(
         Slider("size", "numbers in the model", [10**k for k in range(2, 10)], start=10**6),
     ],
     axes=[
-        Axes("rounds (to the top: over 10,000)", xlabel="", ylabel="", xlim=(-0.7, 5.7), ylim=(10, 1e4), yscale="log", xticks=[]),
-        Axes("bytes sent", xlabel="", ylabel="", xlim=(-0.7, 5.7), ylim=(1e5, 1e15), yscale="log", xticks=[]),
-        Axes("seconds", xlabel="", ylabel="", xlim=(-0.7, 5.7), ylim=(1e-2, 1e6), yscale="log", xticks=[]),
+        Axes("rounds (to the top: over 10,000)", ylim=(10, 1e4), **FRAME),
+        Axes("bytes sent", ylim=(1e5, 1e15), **FRAME),
+        Axes("seconds", ylim=(1e-2, 1e6), **FRAME),
     ],
     picture=budget_picture,
     presets={

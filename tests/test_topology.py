@@ -139,3 +139,175 @@ def test_errors_are_one_line_in_the_words_of_the_domain(call, words):
     with pytest.raises(CourseError, match=words) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+# ---- other weights, closed forms, one-way links ---------------------------------------------------------
+
+
+def matrix_of(name, m):
+    """The mixing matrix whose gap has a closed form, built from a graph."""
+    side = round(m**0.5)
+    adjacency = nx.to_numpy_array(topology.ring(m))
+    return {
+        "complete": lambda: topology.uniform(m),
+        "ring": lambda: topology.metropolis(topology.ring(m)),
+        "lazy ring": lambda: topology.lazy(adjacency / 2),
+        "half ring": lambda: adjacency / 2,
+        "path": lambda: topology.metropolis(topology.path(m)),
+        "star": lambda: topology.metropolis(topology.star(m)),
+        "torus": lambda: topology.metropolis(topology.torus(side, side)),
+        "hypercube": lambda: topology.metropolis(topology.hypercube(m.bit_length() - 1)),
+        "exponential": lambda: topology.push_weights(topology.directed_exponential(m)),
+    }[name]()
+
+
+@pytest.mark.parametrize("name", topology.CLOSED_FORMS)
+def test_closed_forms_are_what_eigenvalues_say(name):
+    valid = [m for m in (3, 4, 5, 6, 8, 9, 12, 16, 25, 32, 64, 81) if topology.CLOSED_FORMS[name][2](m)]
+    assert len(valid) >= 4
+    for m in valid:
+        W = matrix_of(name, m)
+        assert topology.closed_form_gap(name, m) == pytest.approx(topology.spectral_gap(W), abs=1e-10)
+        moduli = np.sort(abs(np.linalg.eigvals(W)))
+        assert topology.closed_form_gap(name, m) == pytest.approx(1 - moduli[-2], abs=1e-10)
+
+
+@graphs
+@pytest.mark.parametrize("weights", [topology.max_degree, topology.fastest_mixing])
+def test_other_weights_are_doubly_stochastic_on_the_same_edges(weights, graph):
+    W = weights(graph)
+    topology.check_mixing(W, np.full(len(graph), 1 / len(graph)))
+    assert np.array_equal(W, W.T)
+    nowhere = nx.to_numpy_array(graph, nodelist=range(len(graph))) + np.eye(len(graph)) == 0
+    assert np.all(W[nowhere] == 0)
+
+
+@pytest.mark.parametrize(
+    "graph, gap",
+    [
+        (topology.ring(8), 2 * (2 - 2**0.5) / (4 + 2 - 2**0.5)),
+        (topology.star(9), 2 / 10),
+        (topology.path(7), 1 - np.cos(np.pi / 7)),
+        (topology.hypercube(3), 1 / 2),
+        (topology.complete(6), 1.0),
+    ],
+)
+def test_fastest_weights_meet_the_optimum_where_it_is_known(graph, gap):
+    assert topology.spectral_gap(topology.fastest_mixing(graph)) == pytest.approx(gap, abs=2e-4)
+
+
+@graphs
+def test_fastest_weights_are_at_least_as_fast(graph):
+    fastest = topology.spectral_gap(topology.fastest_mixing(graph))
+    assert fastest >= max(topology.spectral_gap(w(graph)) for w in (topology.metropolis, topology.max_degree)) - 1e-3
+
+
+def test_lazy_weights_have_no_negative_eigenvalue():
+    W = topology.lazy(nx.to_numpy_array(topology.ring(8)) / 2)
+    assert np.linalg.eigvalsh(W).min() >= -1e-15 and topology.spectral_gap(W) > 0
+    sparse = topology.lazy(topology.metropolis(topology.ring(1200)))
+    assert sp.issparse(sparse) and sparse.diagonal() == pytest.approx(np.full(1200, 2 / 3))
+
+
+@pytest.mark.parametrize("graph", [topology.directed_ring(5), topology.directed_exponential(6), topology.star(5)])
+def test_push_weights_keep_sums_and_follow_the_arrows(graph):
+    A = topology.push_weights(graph)
+    np.testing.assert_allclose(A.sum(0), 1, atol=1e-15)
+    arrows = nx.to_numpy_array(graph, nodelist=range(len(graph)))  # entry (i, j): i writes to j
+    assert np.array_equal(A.T > 0, (arrows + np.eye(len(graph))) > 0)
+
+
+def test_directed_neighbours():
+    assert set(topology.directed_exponential(16)[0]) == {1, 2, 4, 8}
+    assert set(topology.directed_ring(5)[4]) == {0}
+
+
+def test_small_worlds_are_connected_and_keep_their_edges():
+    for seed in range(5):
+        graph = topology.small_world(30, 4, 0.2, seed)
+        assert nx.is_connected(graph) and graph.number_of_edges() == 60
+    lattice = topology.spectral_gap(topology.metropolis(topology.small_world(60, 4, 0.0)))
+    assert topology.spectral_gap(topology.metropolis(topology.small_world(60, 4, 0.2))) > 2 * lattice
+
+
+# ---- graphs that change ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("m", [2, 4, 16, 128])
+def test_one_peer_rounds_multiply_to_the_exact_mean(m):
+    W, product = topology.one_peer_exponential(m), np.eye(m)
+    q = m.bit_length() - 1
+    for t in range(7, 7 + q):  # from any round on
+        assert np.array_equal(np.count_nonzero(W(t), axis=1), np.full(m, 2))
+        product = W(t) @ product
+    assert np.array_equal(product, np.full((m, m), 1 / m))
+
+
+def test_failing_links_are_doubly_stochastic_seeded_and_use_living_links_only():
+    graph = topology.torus(4, 4)
+    W, again, other = (topology.failing_links(graph, 0.5, seed=seed) for seed in (1, 1, 2))
+    up = np.zeros((16, 16))
+    for t in range(300):
+        topology.check_mixing(W(t), np.full(16, 1 / 16))
+        up += W(t) > 0
+    assert np.array_equal(W(5), again(5)) and not np.array_equal(W(5), other(5))
+    alive = nx.to_numpy_array(graph, nodelist=range(16)) > 0
+    assert np.all(up[~alive & ~np.eye(16, dtype=bool)] == 0)
+    assert abs(up[alive].mean() / 300 - 0.5) < 4 * 0.5 / np.sqrt(300 * 32)
+
+
+def test_failing_links_keep_weighted_means():
+    weights = np.array([0.1, 0.2, 0.3, 0.4])
+    W = topology.failing_links(topology.ring(4), 0.3, weights)
+    for t in range(20):
+        topology.check_mixing(W(t), weights)
+
+
+def test_random_pairs_take_their_mean():
+    W = topology.random_pairs(topology.ring(6), seed=3)
+    met = {tuple(np.flatnonzero(np.diag(W(t)) == 0.5)) for t in range(200)}
+    assert met == {(0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (0, 5)}
+    assert sp.issparse(topology.random_pairs(topology.ring(1500))(0))
+
+
+# ---- large ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("m", [1100, 10_000])
+def test_gaps_of_large_sparse_matrices(m):
+    """A ring, where Lanczos crawls and the matrix is factorised, and a torus, where it does not."""
+    assert topology.spectral_gap(topology.metropolis(topology.ring(m))) == pytest.approx(
+        topology.closed_form_gap("ring", m), rel=1e-4
+    )
+    side = int(m**0.5)
+    W = topology.metropolis(topology.torus(side, side))
+    assert sp.issparse(W) and W.nnz == 5 * side**2
+    assert topology.spectral_gap(W) == pytest.approx(topology.closed_form_gap("torus", side**2), rel=1e-6)
+
+
+looped = nx.Graph([(0, 1), (1, 2), (1, 1)])
+
+
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (lambda: topology.metropolis(looped), "1 self-loop, the first at worker 1"),
+        (lambda: topology.max_degree(looped), "self-loop"),
+        (lambda: topology.metropolis(topology.from_edges(5, [(0, 1), (2, 3)])), "falls into 3 parts.* smallest of 1"),
+        (lambda: topology.fastest_mixing(topology.from_edges(3, [(0, 1)])), "falls into 2 parts"),
+        (lambda: topology.from_edges(3, [(0, 3)]), "names worker 3, but the workers are 0 ... 2"),
+        (lambda: topology.push_weights(nx.DiGraph([(0, 1), (1, 2)])), "not strongly connected: it has 3"),
+        (lambda: topology.fastest_mixing(topology.ring(1001)), "up to 1000 workers, not 1001"),
+        (lambda: topology.small_world(5, 8), "2 to 4 near neighbours"),
+        (lambda: topology.closed_form_gap("wheel", 8), "no closed form for 'wheel': there are complete, ring"),
+        (lambda: topology.closed_form_gap("torus", 10), "a square number of workers"),
+        (lambda: topology.closed_form_gap("hypercube", 12), "a power of two"),
+        (lambda: topology.check_mixing(np.diag([1.0, 1.0, 1.3]), equal), "row 2 sums to 1.3, not 1"),
+        (lambda: topology.check_pushing(np.eye(2), equal), "push matrix has shape"),
+        (lambda: topology.failing_links(nx.Graph([(0, 1), (2, 3)]), 0.1), "falls into 2 parts"),
+    ],
+)
+def test_defects_of_graphs_and_matrices_are_named_with_their_size(call, words):
+    with pytest.raises(CourseError, match=words) as caught:
+        call()
+    assert "\n" not in str(caught.value)

@@ -82,11 +82,11 @@ def _wait_for(address, server, log, seconds=60):
     raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()[-2000:]}")
 
 
-def shut_down_kernels(address):
-    """End all kernels of a server, as closing the notebooks would not."""
+def shut_down_kernels(address, path=None):
+    """End the kernel of one notebook of a server, or of all, as closing the page would not."""
     with urllib.request.urlopen(f"{address}/api/sessions") as answer:
         sessions = json.load(answer)
-    for session in sessions:
+    for session in sessions if path is None else [s for s in sessions if s["path"] == path]:
         request = urllib.request.Request(f"{address}/api/sessions/{session['id']}", method="DELETE")
         urllib.request.urlopen(request).close()
 
@@ -117,7 +117,7 @@ class NotebookPage:
     """
 
     def __init__(self, page, address, path):
-        self.page = page
+        self.page, self.address, self.path = page, address, path
         with page.expect_websocket(lambda socket: "/api/kernels/" in socket.url, timeout=60_000) as socket:
             page.goto(f"{address}/doc/tree/{path}")
         socket.value.wait_for_event("framereceived")  # before it, the kernel takes no orders
@@ -135,6 +135,11 @@ class NotebookPage:
             }""",
             timeout=seconds * 1000,
         )
+
+    def close(self):
+        """Close the page and end its kernel, which else would go on asking for a share of the machine."""
+        self.page.close()
+        shut_down_kernels(self.address, self.path)
 
     def explorer(self, title, nth=0):
         """The explorer of that title (the nth view of it), scrolled into view."""

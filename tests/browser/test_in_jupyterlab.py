@@ -4,7 +4,6 @@ What the page shows is compared with what the explorer's pure function gives for
 """
 
 import io
-from functools import cache
 from pathlib import Path
 
 import nbformat
@@ -162,23 +161,11 @@ def test_play_steps_to_the_end_and_errors_are_told(open_notebook):
     assert time.get_attribute("aria-valuetext") == "5 s"
 
 
-@pytest.fixture(scope="module")
-def lecture_page(open_notebook):
-    """A lecture, open and run from top to bottom, once for all tests that look at it."""
-
-    @cache
-    def open_and_run(lecture):
-        page = open_notebook(NOTEBOOKS / lecture)
-        page.run_all()
-        return page
-
-    return open_and_run
-
-
 @pytest.mark.parametrize("lecture", LECTURES)
-def test_every_control_of_every_lecture(lecture_page, lecture):
-    """Move each control of each of its explorers by keyboard, one step from the start."""
-    page = lecture_page(lecture)
+def test_every_control_of_every_lecture(open_notebook, lecture):
+    """Open a lecture, run it, and move each control of each explorer by keyboard, one step from its start."""
+    page = open_notebook(NOTEBOOKS / lecture)
+    page.run_all()
     source = (NOTEBOOKS / lecture).read_text(encoding="utf-8")
     explorers = [explorer for name, explorer in catalogue().items() if name.split(".")[1] in source]
     assert explorers
@@ -195,18 +182,5 @@ def test_every_control_of_every_lecture(lecture_page, lecture):
             assert shows(shown, explorer, **{c.name: c.values[at + step]})
             shown.press(shown.button("Reset"), "Enter")
         assert shown.height == height
+    page.close()
 
-
-def test_step_size_of_lecture_02(lecture_page):
-    """The path that every student takes: open the lecture on synchronous SGD, run it, move the step size."""
-    if "02_synchronous.ipynb" not in LECTURES:
-        pytest.skip("LECTURE 02 IS NOT THERE: its step size was NOT moved in a browser")
-    from course_lib.explorers.synchronous import step_size_explorer
-
-    shown = lecture_page("02_synchronous.ipynb").explorer(step_size_explorer.title)
-    shown.unlock()
-    before = shown.png
-    shown.press(shown.slider("step size"), "ArrowLeft")
-    slider = step_size_explorer.controls[0]
-    assert shown.png != before
-    assert shows(shown, step_size_explorer, step_size=slider.values[slider.place(slider.start) - 1])

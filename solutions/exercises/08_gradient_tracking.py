@@ -146,7 +146,7 @@ with attempt():
         factors = [contraction(iteration_matrix(W, curvature[:, 0], s)) for s in steps]
         gap, best = topology.spectral_gap(W), int(np.argmin(factors))
         needed = np.log(1e-6) / np.log(factors[best])
-        print(f"{name:9} gap {gap:.2f}, best step {steps[best]:.1g}, {needed:.2g} rounds")
+        print(f"{name:9} gap {gap:.2f}, best step {steps[best]:.1g}, {needed:.0f} rounds")
 
 # %% [markdown]
 # ## 5. When to use it
@@ -185,7 +185,7 @@ for method in (extra, gradient_tracking):
 # tracking's bytes, and it stands longer steps (on the ring it needs several times fewer rounds when both are tuned, as
 # the trackers' own averaging bounds tracking's step by the gap). Its proof needs one fixed symmetric $W$: with one
 # random link a round it diverges. **Tracking** when the graph changes, or is directed in push-sum form: it converges
-# there, slowly, for small enough steps; too long a step makes it diverge, on sparse graphs first. **Neither** with noisy
+# there, for small enough steps; too long a step makes it diverge, on sparse graphs first. **Neither** with noisy
 # gradients at a constant step: both end at a floor set by the noise, which no correction removes, and DSGD with
 # shrinking steps does as well for fewer bytes; nor when workers hold alike data, since then there is no bias to
 # remove; nor where an all-reduce is cheap.

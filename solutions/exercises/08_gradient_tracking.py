@@ -164,7 +164,7 @@ networks = {
 }
 for name, mixing in networks.items():
     for method in (extra, gradient_tracking):
-        history = run(method(cluster, 0.1, mixing), 3000, record_every=10, quiet=True)
+        history = run(method(cluster, 0.1, mixing), 1000, record_every=10, quiet=True)
         reached = history.first("gradient_norm", 1e-6, "bytes")
         kilobytes = f"{reached / 1e3:6.0f} kB" if reached < np.inf else "    never"
         print(f"{name:30} {history.name:18} {kilobytes}")

@@ -17,22 +17,35 @@ def track(W, curvature, minimisers, step_size, rounds):
     return X, Y
 
 
-def _variant(first=1.0, old=1.0, mixed=True, stale=False):
+def _changed(inputs, first=1.0, old=1.0, mixed=True, stale=False):
     """Tracking with one of its parts changed."""
+    W, curvature, minimisers, step_size, rounds = inputs
+    X = np.zeros_like(minimisers)
+    G = curvature * (X - minimisers)
+    Y = first * G
+    for _ in range(rounds):
+        before = X
+        X = W @ (X - step_size * Y)
+        new = curvature * ((before if stale else X) - minimisers)
+        Y = (W @ (Y + new - old * G)) if mixed else Y + new - old * G
+        G = new
+    return X, Y
 
-    def track(W, curvature, minimisers, step_size, rounds):
-        X = np.zeros_like(minimisers)
-        G = curvature * (X - minimisers)
-        Y = first * G
-        for _ in range(rounds):
-            before = X
-            X = W @ (X - step_size * Y)
-            new = curvature * ((before if stale else X) - minimisers)
-            Y = (W @ (Y + new - old * G)) if mixed else Y + new - old * G
-            G = new
-        return X, Y
 
-    return track
+def _never_forgets(*inputs):
+    return _changed(inputs, old=0.0)
+
+
+def _starts_at_zero(*inputs):
+    return _changed(inputs, first=0.0)
+
+
+def _unmixed(*inputs):
+    return _changed(inputs, mixed=False)
+
+
+def _stale(*inputs):
+    return _changed(inputs, stale=True)
 
 
 def _measure(function, W, curvature, minimisers, step_size, rounds):
@@ -114,14 +127,10 @@ QUESTIONS = [
         measure=_measure,
         wrong={
             "the old gradient is never taken away again: Y adds up all gradients ever seen instead of following "
-            "their mean": _variant(old=0.0),
-            "Y starts at zero: then its mean is the change of the mean gradient, not the mean gradient": (
-                _variant(first=0.0)
-            ),
-            "Y is not mixed: every worker follows its own gradient, which it had without tracking": (
-                _variant(mixed=False)
-            ),
-            "the new gradient is taken at the old models: Y lags a round behind": _variant(stale=True),
+            "their mean": _never_forgets,
+            "Y starts at zero: then its mean is the change of the mean gradient, not that gradient": _starts_at_zero,
+            "Y is not mixed: every worker follows its own gradient, which it had without tracking": _unmixed,
+            "the new gradient is taken at the old models: Y lags a round behind": _stale,
         },
         hints=(
             "Print the mean of Y minus the mean of the gradients after each round: it must stay zero.",

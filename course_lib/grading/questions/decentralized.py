@@ -11,6 +11,29 @@ def metropolis_matrix(adjacency):
     return W + np.diag(1 - W.sum(1))
 
 
+def draw_metropolis(function, reference, adjacency):
+    """The matrices side by side, and what gossip with each does to the distance from the mean."""
+    from course_lib import plots
+
+    right = reference(adjacency)
+    given = {"reference": right}
+    if function is not None and np.shape(yours := function(adjacency.copy())) == right.shape:
+        given["yours"] = np.array(yours, float)
+    fig, axes = plots.figure(columns=3, width=2.9, height=2.5)
+    start, t = np.random.default_rng(0).normal(size=len(right)), np.arange(25)
+    for k, (name, W) in enumerate(given.items()):
+        axes[k].imshow(W, cmap="Blues", vmin=0, vmax=1)
+        axes[k].set(title=f"W: {name}", xticks=[], yticks=[])
+        apart = [np.linalg.norm(np.linalg.matrix_power(W, s) @ start - start.mean()) for s in t]
+        axes[2].semilogy(t, apart, **plots.series(k, name))
+    rho = np.linalg.norm(right - 1 / len(right), 2)
+    axes[2].semilogy(t, np.linalg.norm(start - start.mean()) * rho**t, label="ρᵗ", **plots.THEORY)
+    axes[2].set(xlabel="rounds", title="distance from the mean")
+    axes[1].set_visible(len(given) > 1)
+    plots.label_ends(axes[2])
+    return fig
+
+
 def _own_degree(adjacency):
     W = adjacency / (1 + adjacency.sum(1))[:, None]
     return W + np.diag(1 - W.sum(1))
@@ -115,6 +138,7 @@ QUESTIONS = [
         points=3,
         inputs=_adjacency_inputs,
         reference=metropolis_matrix,
+        draw=draw_metropolis,
         wrong={
             "each row uses its own worker's degree only: rows sum to one but columns do not, and gossip ends at a mean "
             "that favours the well connected": _own_degree,

@@ -78,12 +78,12 @@ def kernel(folder, library_folder):
 
 
 def _bubblewrap(mounts):
-    """Own processes, network and user; the system and Python read-only; a temporary folder in memory."""
+    """Own processes, network and user; the system and Python read-only, wherever it lies; /tmp in memory."""
     read = [path for path in (*SYSTEM, sys.base_prefix, sys.prefix) if os.path.exists(path)]
     bound = [word for path in read for word in ("--ro-bind", path, path)]
     return [
         "bwrap", "--unshare-all", "--uid", "65534", "--gid", "65534", "--cap-drop", "ALL", "--die-with-parent",
-        "--new-session", *bound, "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", *mounts, "--chdir", "/tmp",
+        "--new-session", "--tmpfs", "/tmp", *bound, "--proc", "/proc", "--dev", "/dev", *mounts, "--chdir", "/tmp",
     ]  # fmt: skip
 
 

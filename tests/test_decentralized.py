@@ -484,6 +484,8 @@ BAD = {
     "negative": (lambda c: push_sum_sgd(c, 0.1, 2 * np.eye(M) - W), "negative weight"),
     "no matrix": (lambda c: dsgd(c, 0.1, "ring"), "matrix or a function of the round, not a str"),
     "values": (lambda c: next(gossip(c, np.zeros((3, D)), W)), r"one row a worker, 12 in all.* \(3, 4\)"),
+    "changing": (lambda c: next(chebyshev_gossip(c, np.zeros((M, D)), LINKS)), "one mixing matrix for all rounds"),
+    "changing, compressed": (lambda c: next(choco_sgd(c, 0.1, LINKS, TOP, 0.1)), "one mixing matrix for all rounds"),
     "step": (lambda c: dsgd(c, -1, W), "step size must be positive"),
     "no price": (lambda c: next(admm(c, 0)), "rho must be a positive number"),
     "centres": (lambda c: c.proximal(np.zeros((1, D)), 1.0), "one centre a worker"),

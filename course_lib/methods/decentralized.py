@@ -3,7 +3,7 @@
 import numpy as np
 
 from course_lib.methods.base import method
-from course_lib.methods.gossip import choco_step, push_step
+from course_lib.methods.gossip import choco_step, push_step, the_one
 
 
 @method
@@ -174,11 +174,12 @@ def choco_sgd(cluster, step_size, W, compressor, consensus_step, start=None):
     X, copies, mixed, t
         As `choco_gossip`.
     """
+    W = the_one(W)
     X, copies, mixed, t = start or (cluster.start(replicated=False), cluster.zeros(), cluster.zeros(), 0)
     while True:
         yield X, copies, mixed, t
         X = X - step_size(t) * cluster.gradient(X)
-        X, copies, mixed = choco_step(cluster, X, copies, mixed, W(0), compressor, consensus_step)
+        X, copies, mixed = choco_step(cluster, X, copies, mixed, W, compressor, consensus_step)
         t = t + 1
 
 

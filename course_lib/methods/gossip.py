@@ -50,11 +50,12 @@ def chebyshev_gossip(cluster, values, W, start=None):
         The momentum's weight.
     t : int
     """
-    values, rho = _begin(cluster, values, start), topology.rho(W(0))
+    values, W = _begin(cluster, values, start), the_one(W)
+    rho = topology.rho(W)
     X, previous, omega, t = start or (values, values, 1.0, 0)
     while True:
         yield X, previous, omega, t
-        X, previous = previous + omega * (cluster.mix(X, W(0)) - previous), X
+        X, previous = previous + omega * (cluster.mix(X, W) - previous), X
         omega = 1 / (1 - rho**2 * omega / (4 if t else 2))
         t = t + 1
 
@@ -106,12 +107,19 @@ def choco_gossip(cluster, values, W, compressor, consensus_step, start=None):
         W copies, which each worker keeps up to date from the messages that it hears.
     t : int
     """
-    values = _begin(cluster, values, start)
+    values, W = _begin(cluster, values, start), the_one(W)
     X, copies, mixed, t = start or (values, 0 * values, 0 * values, 0)
     while True:
         yield X, copies, mixed, t
-        X, copies, mixed = choco_step(cluster, X, copies, mixed, W(0), compressor, consensus_step)
+        X, copies, mixed = choco_step(cluster, X, copies, mixed, W, compressor, consensus_step)
         t = t + 1
+
+
+def the_one(W):
+    """The mixing matrix of all rounds, where a method needs that it is one and the same."""
+    if W(1) is not W(0):
+        raise CourseError("this method needs one mixing matrix for all rounds, not one that changes")
+    return W(0)
 
 
 def choco_step(cluster, X, copies, mixed, W, compressor, consensus_step):

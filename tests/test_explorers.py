@@ -77,6 +77,16 @@ def test_explorer_draws_every_corner(name):
 
 
 @pytest.mark.parametrize("name", EXPLORERS)
+def test_one_step_of_a_control_is_seen(name):
+    explorer = EXPLORERS[name]
+    start = explorer.png()
+    for c in explorer.controls:
+        at = c.place(c.start)
+        beside = c.values[1 if at == 0 else at - 1]
+        assert explorer.png(**{c.name: beside}) != start, f"{c.label} from {c.start} to {beside}"
+
+
+@pytest.mark.parametrize("name", EXPLORERS)
 def test_explorer_answers(name):
     """Each control changes the picture: one that does nothing teaches nothing."""
     explorer = EXPLORERS[name]

@@ -266,7 +266,7 @@ budget_explorer = Explorer(
     controls=[
         Choice("target", "squared error to reach", {"0.1": 0.1, "0.01": 0.01, "0.001": 0.001}, start=0.01),
         Choice("spread", "data", SPREADS, start=3.0),
-        Slider("latency", "latency of a message", decades(1e-6, 0.1), start=5e-5, unit="s"),
+        Slider("latency", "latency of a message", decades(1e-5, 0.1), start=2e-3, unit="s"),
         Slider("size", "numbers in the model", [10**k for k in range(2, 10)], start=10**6),
     ],
     axes=[
@@ -276,7 +276,7 @@ budget_explorer = Explorer(
     ],
     picture=budget_picture,
     presets={
-        "far apart": {"latency": 0.02, "size": 10**4}, "large model": {"size": 10**8},
+        "far apart": {"latency": 0.05, "size": 10**4}, "large model, one room": {"latency": 2e-5, "size": 10**8},
         "hard target": {"target": 0.001},
     },
 )  # fmt: skip

@@ -1,0 +1,114 @@
+"""The course's command line: `python -m course_lib VERB`."""
+
+import argparse
+import ast
+import os
+import sys
+from pathlib import Path
+
+from course_lib.errors import CourseError
+
+EPILOG = """examples:
+  python -m course_lib run sync_sgd step_size=0.5 --batch-size 16
+  python -m course_lib run dsgd step_size=0.2 W=ring --workers 16 --out dsgd.npz
+  python -m course_lib run error_feedback_sgd step_size=0.5 'compressor=TopK(10)'
+  mpiexec -n 4 python -m course_lib run local_sgd step_size=0.2 local_steps=8"""
+
+#: Set by those who start MPI ranks: Open MPI, MPICH and Intel, PMIx (Slurm).
+RANKS = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK")
+
+
+def run(arguments):
+    """Run one method on one data set; under mpiexec on all ranks."""
+    from course_lib import experiment
+    from course_lib.methods import METHODS
+
+    if arguments.method not in METHODS:
+        raise CourseError(f"no method {arguments.method!r}; there are {', '.join(METHODS)}")
+    cluster = _cluster(arguments, _problem(arguments))
+    settings = dict(_setting(text, arguments.workers) for text in arguments.settings)
+    method = METHODS[arguments.method](cluster, **settings)
+    first = getattr(cluster, "rank", 0) == 0
+    history = experiment.run(method, arguments.rounds, max(arguments.rounds // 10, 1), quiet=not first)
+    if first:
+        print(history)
+    if first and arguments.out:
+        history.save(arguments.out)
+
+
+def _problem(arguments):
+    """The data set as a problem, dealt evenly to the workers."""
+    from course_lib import data, problems
+
+    rows = data.load(arguments.data)
+    kind = {"digits": problems.SoftmaxRegression, "breast_cancer": problems.LogisticRegression}
+    parts = data.partition_iid(rows.labels, arguments.workers)
+    test = rows.test_features, rows.test_labels
+    return kind.get(arguments.data, problems.LeastSquares)(*data.deal(rows, parts), 1e-3, weights="equal", test=test)
+
+
+def _cluster(arguments, problem):
+    """Simulated; or these ranks, if somebody started us as one of several."""
+    from course_lib import clusters
+
+    options = {"seed": arguments.seed, "batch_size": arguments.batch_size}
+    if any(name in os.environ for name in RANKS):
+        return clusters.MPICluster(problem, **options)
+    return clusters.SimulatedCluster(problem, **options)
+
+
+def _setting(text, workers):
+    """A method's argument and its value, from ``step_size=0.5``, ``W=ring`` or ``compressor=TopK(10)``."""
+    from course_lib import topology
+    from course_lib.compressors import COMPRESSORS
+
+    name, _, value = text.partition("=")
+    try:
+        if name in ("W", "A"):
+            weights = topology.metropolis if name == "W" else topology.push_weights
+            return name, weights(getattr(topology, value)(workers))
+        node = ast.parse(value, mode="eval").body
+        if isinstance(node, ast.Call):
+            return name, COMPRESSORS[node.func.id](*map(ast.literal_eval, node.args))
+        return name, ast.literal_eval(node)
+    except (SyntaxError, AttributeError, KeyError, TypeError, ValueError):
+        raise CourseError(f"{text!r} is no setting: write step_size=0.5, W=ring or 'compressor=TopK(10)'") from None
+
+
+def parser():
+    """The command line."""
+    top = argparse.ArgumentParser(
+        prog="python -m course_lib", description=__doc__, epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    verbs = top.add_subparsers(required=True, metavar="VERB")
+
+    verb = verbs.add_parser(
+        "run", help="run one method and print its history",
+        description="Run a method on a data set that ships with the course. Started by mpiexec it runs on the real "
+        "ranks, which share the workers among themselves; else on the simulated cluster.",
+    )  # fmt: skip
+    verb.add_argument("method", help="such as sync_sgd, local_sgd, dsgd, async_sgd")
+    verb.add_argument("settings", nargs="*", help="its arguments: step_size=0.5 local_steps=8 W=ring")
+    verb.add_argument("--data", choices=("digits", "breast_cancer", "diabetes"), default="digits")
+    verb.add_argument("--workers", type=int, default=8)
+    verb.add_argument("--batch-size", type=int, help="rows a worker and gradient; default: all it has")
+    verb.add_argument("--rounds", type=int, default=100)
+    verb.add_argument("--seed", type=int, default=0)
+    verb.add_argument("--out", type=Path, help="file for the history, .npz")
+    verb.set_defaults(run=run)
+    return top
+
+
+def main(arguments=None):
+    """Run one verb; the exit code."""
+    chosen = parser().parse_args(arguments)
+    try:
+        return int(chosen.run(chosen) or 0)
+    except CourseError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -80,6 +80,9 @@ LABELS = {
     "adaptive_local_sgd": "AdaComm",
     "fedavgm": "FedAvgM",
     "fedadam": "FedAdam",
+    "balanced_sgd": "fixed shares",
+    "adaptive_batch_sgd": "measured shares",
+    "work_queue_sgd": "work queue",
 }
 
 CLOCKS = {"rounds": "rounds", "bytes": "bytes sent", "seconds": "simulated seconds"}

@@ -40,6 +40,16 @@ from course_lib.bounds.decentralized import (
     dgd_spread,
     dgd_stable_step,
 )
+from course_lib.bounds.load import (
+    best_grain,
+    expected_slowest,
+    fair_time,
+    noise_of_shares,
+    queue_time,
+    slowest_of_any,
+    time_to_precision,
+    whole_shares_time,
+)
 from course_lib.bounds.local import (
     best_local_steps,
     error_runtime,
@@ -58,6 +68,7 @@ from course_lib.bounds.synchronous import (
 
 __all__ = [
     "admm_factor",
+    "best_grain",
     "best_k",
     "best_local_steps",
     "chebyshev_consensus",
@@ -82,19 +93,26 @@ __all__ = [
     "error_feedback",
     "error_memory",
     "error_runtime",
+    "expected_slowest",
+    "fair_time",
     "fastest_delayed_step",
     "local_bias",
     "local_fixed_point",
     "local_sgd",
     "local_spread",
     "max_stable_step",
+    "noise_of_shares",
     "norm_test",
     "qsgd_variance",
+    "queue_time",
     "sgd_constant_step",
     "sgd_inverse_time",
     "sgd_nonconvex",
+    "slowest_of_any",
     "steps_to_gap",
+    "time_to_precision",
     "top_one_growth",
     "total_staleness",
     "wait_for_slowest",
+    "whole_shares_time",
 ]

@@ -2,10 +2,20 @@
 
 from course_lib.clusters.arrivals import Arrival, Order
 from course_lib.clusters.simulated import SimulatedCluster
-from course_lib.clusters.timing import Constant, Exponential, Link, Pareto, ShiftedExponential, Speeds, slow_worker
+from course_lib.clusters.timing import (
+    Changing,
+    Constant,
+    Exponential,
+    Link,
+    Pareto,
+    ShiftedExponential,
+    Speeds,
+    slow_worker,
+)
 
 __all__ = [
     "Arrival",
+    "Changing",
     "Constant",
     "Exponential",
     "Link",

@@ -7,6 +7,7 @@ import numpy as np
 
 from course_lib import costs
 from course_lib.clusters.arrivals import Arrivals, Flight
+from course_lib.clusters.balancing import Balancing
 from course_lib.clusters.compressing import Compressing, Draws
 from course_lib.clusters.mixing import Mixing
 from course_lib.clusters.selecting import Selecting, Streams
@@ -24,7 +25,7 @@ class Span(NamedTuple):
     end: float
 
 
-class SimulatedCluster(Mixing, Compressing, Solving, Selecting):
+class SimulatedCluster(Mixing, Compressing, Solving, Selecting, Balancing):
     """m workers with data, clocks and wires. A method sees the machines only through these calls.
 
     Every worker has a clock; computing moves its own on, and whoever needs another's message waits for it.

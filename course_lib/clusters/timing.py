@@ -1,5 +1,6 @@
 """How long machines and wires take: compute-time models and links of the simulated cluster."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,6 +49,10 @@ class ComputeTime:
 
     def check(self, m):
         """Refuse a cluster of the wrong size."""
+
+    def at(self, seconds):
+        """The model at a moment of simulated time: the same, unless the load changes."""
+        return self
 
 
 @dataclass(frozen=True)
@@ -148,6 +153,30 @@ class Speeds(ComputeTime):
 
     def sample(self, rng, workers):
         return self.base.sample(rng, workers) / self.speeds[workers]
+
+
+@dataclass(frozen=True, eq=False)
+class Changing(ComputeTime):
+    """Speeds that change as time passes: somebody else uses the machines, too.
+
+    Parameters
+    ----------
+    base : ComputeTime
+    speeds : callable
+        Simulated seconds to speeds, one a worker.
+    """
+
+    base: ComputeTime
+    speeds: Callable
+
+    def check(self, m):
+        self.at(0.0).check(m)
+
+    def at(self, seconds):
+        return Speeds(self.base, self.speeds(seconds))
+
+    def sample(self, rng, workers):
+        return self.at(0.0).sample(rng, workers)
 
 
 def slow_worker(m, factor, worker=0, base=None):

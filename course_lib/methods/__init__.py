@@ -29,6 +29,14 @@ from course_lib.methods.decentralized import (
     push_sum_sgd,
 )
 from course_lib.methods.gossip import chebyshev_gossip, choco_gossip, gossip, pairwise_gossip, push_sum
+from course_lib.methods.load import (
+    adaptive_batch_sgd,
+    balanced_sgd,
+    equal_tasks,
+    shrinking_tasks,
+    whole_shares,
+    work_queue_sgd,
+)
 from course_lib.methods.local import (
     adaptive_local_sgd,
     fedadam,
@@ -53,5 +61,7 @@ METHODS |= {m.__name__: m for m in (dsgd, adapt_then_combine, decentralized_subg
 METHODS |= {m.__name__: m for m in (exact_diffusion, choco_sgd, push_sum_sgd, admm, decentralized_admm)}
 METHODS |= {m.__name__: m for m in (local_sgd, fedavg, fedprox, scaffold, scaffnew, periodic_averaging)}
 METHODS |= {m.__name__: m for m in (adaptive_local_sgd, fedavgm, fedadam)}
+METHODS |= {m.__name__: m for m in (balanced_sgd, adaptive_batch_sgd, work_queue_sgd)}
 
 __all__ = [*METHODS, "METHODS", "admm_residuals", "delay_adaptive", "inverse_time", "method", "post_local"]
+__all__ += ["equal_tasks", "shrinking_tasks", "whole_shares"]

@@ -13,6 +13,7 @@ from course_lib.errors import CourseError
 from course_lib.experiment import History, run
 from course_lib.methods import (
     adaptive_local_sgd,
+    epochs,
     fedadam,
     fedavg,
     fedavgm,
@@ -325,6 +326,19 @@ def test_a_sample_of_all_is_everyone():
         run(fedavg(SimulatedCluster(problem, batch_size=2), 0.1, 3, sample=k), 5, quiet=True).model for k in (8, None)
     )
     np.testing.assert_allclose(ours, theirs, atol=1e-14)
+
+
+@pytest.mark.parametrize("share, rows", [(1, 5), (3, 5), (5, 2)])
+def test_an_epoch_is_a_pass_over_the_rows_of_every_client(share, rows):
+    sizes = np.array([7, 20, 13])
+    problem = LogisticRegression([np.ones((n, 2)) for n in sizes], [np.zeros(n) for n in sizes])
+    for batch_size in (rows, -(-sizes // share)):
+        K = epochs(SimulatedCluster(problem, batch_size=batch_size), 2)
+        assert (K / 2 * np.broadcast_to(batch_size, 3) >= sizes).all(), "somebody did not get through"
+        assert ((K / 2 - 1) * np.broadcast_to(batch_size, 3) < sizes).any(), "one step fewer would have done"
+    assert epochs(SimulatedCluster(problem)) == 1
+    with pytest.raises(CourseError, match="has none"):
+        epochs(SimulatedCluster(spread()))
 
 
 def test_samples_are_uniform_and_differ_from_round_to_round():

@@ -331,7 +331,7 @@ def test_a_sample_of_all_is_everyone():
 @pytest.mark.parametrize("share, rows", [(1, 5), (3, 5), (5, 2)])
 def test_an_epoch_is_a_pass_over_the_rows_of_every_client(share, rows):
     sizes = np.array([7, 20, 13])
-    problem = LogisticRegression([np.ones((n, 2)) for n in sizes], [np.zeros(n) for n in sizes])
+    problem = LogisticRegression([np.ones((n, 2)) for n in sizes], [np.zeros(n) for n in sizes], weights="pooled")
     for batch_size in (rows, -(-sizes // share)):
         K = epochs(SimulatedCluster(problem, batch_size=batch_size), 2)
         assert (K / 2 * np.broadcast_to(batch_size, 3) >= sizes).all(), "somebody did not get through"

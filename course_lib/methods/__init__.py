@@ -28,6 +28,7 @@ from course_lib.methods.decentralized import (
     gradient_tracking,
     push_sum_sgd,
 )
+from course_lib.methods.federated import fedadam, fedavg, fedavgm, fedprox, scaffold
 from course_lib.methods.gossip import chebyshev_gossip, choco_gossip, gossip, pairwise_gossip, push_sum
 from course_lib.methods.load import (
     adaptive_batch_sgd,
@@ -39,16 +40,13 @@ from course_lib.methods.load import (
 )
 from course_lib.methods.local import (
     adaptive_local_sgd,
-    fedadam,
-    fedavg,
-    fedavgm,
-    fedprox,
+    epochs,
     local_sgd,
     periodic_averaging,
     post_local,
     scaffnew,
-    scaffold,
 )
+from course_lib.methods.robust import robust_sgd
 from course_lib.methods.synchronous import parameter_server_sgd, sync_sgd
 
 #: Every method by name, for the command line and for comparisons. A new method is one line here.
@@ -61,7 +59,7 @@ METHODS |= {m.__name__: m for m in (dsgd, adapt_then_combine, decentralized_subg
 METHODS |= {m.__name__: m for m in (exact_diffusion, choco_sgd, push_sum_sgd, admm, decentralized_admm)}
 METHODS |= {m.__name__: m for m in (local_sgd, fedavg, fedprox, scaffold, scaffnew, periodic_averaging)}
 METHODS |= {m.__name__: m for m in (adaptive_local_sgd, fedavgm, fedadam)}
-METHODS |= {m.__name__: m for m in (balanced_sgd, adaptive_batch_sgd, work_queue_sgd)}
+METHODS |= {m.__name__: m for m in (balanced_sgd, adaptive_batch_sgd, work_queue_sgd, robust_sgd)}
 
-__all__ = [*METHODS, "METHODS", "admm_residuals", "delay_adaptive", "inverse_time", "method", "post_local"]
+__all__ = [*METHODS, "METHODS", "admm_residuals", "delay_adaptive", "epochs", "inverse_time", "method", "post_local"]
 __all__ += ["equal_tasks", "shrinking_tasks", "whole_shares"]

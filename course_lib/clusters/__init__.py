@@ -1,6 +1,7 @@
 """The narrow waist: what a method sees of the machines."""
 
 from course_lib.clusters.arrivals import Arrival, Order
+from course_lib.clusters.faults import Byzantine, Crashes, Loss, Partition
 from course_lib.clusters.simulated import SimulatedCluster
 from course_lib.clusters.timing import (
     Changing,
@@ -15,12 +16,16 @@ from course_lib.clusters.timing import (
 
 __all__ = [
     "Arrival",
+    "Byzantine",
     "Changing",
     "Constant",
+    "Crashes",
     "Exponential",
     "Link",
+    "Loss",
     "Order",
     "Pareto",
+    "Partition",
     "ShiftedExponential",
     "SimulatedCluster",
     "Speeds",

@@ -126,7 +126,6 @@ class Arrivals:
         self.size = x.shape[-1] * x.itemsize
         self.trip = 0.0 if shared else cluster.link.seconds(self.size)
         self.rows = [slice(i, i + 1) for i in range(cluster.m)]
-        self.everyone = np.arange(cluster.m)
 
     def __iter__(self):
         while True:
@@ -140,14 +139,14 @@ class Arrivals:
         start = self.released(i)
         computing = start
         if flight.steps[i] % self.fetch_every == 0:
-            computing += self.message("pull")
+            self.count("pull")
+            computing += self.lasting()
             flight.seen[i] = flight.updates
         flight.read[i] = self.model(i).copy()
-        done = computing + _number(cluster.compute.sample(cluster._timer, self.everyone[self.rows[i]]))
+        done = cluster._alone(i, computing)
         pushes = (flight.steps[i] + 1) % self.push_every == 0
-        flight.sent[i] = done + self.trip if pushes else done
+        flight.sent[i] = cluster._reaches(i, done) + self.lasting() if pushes else done
         heappush(flight.queue, (flight.sent[i], i, not pushes))
-        cluster.spans.append(("compute", i, computing, done))
         if self.trip:
             cluster.spans.extend((("send", i, start, computing), ("send", i, done, flight.sent[i])))
 
@@ -172,7 +171,7 @@ class Arrivals:
         cluster.clock[i] = seconds
         staleness = flight.log(i, seconds)
         if flight.steps[i] % self.push_every == 0:
-            self.message("push")
+            self.count("push")
             flight.updates += 1
             flight.seen[i] += 1  # its own update is no news to it
         return Arrival(i, gradient, staleness)
@@ -190,12 +189,14 @@ class Arrivals:
         late = coins.random(read.shape[-1]) < 0.5
         return np.where(late, self.model(i), read)
 
-    def message(self, operation):
-        """Count a message of one model; its seconds."""
+    def lasting(self):
+        """Seconds of a message of one model, with the times that it is lost."""
+        return self.trip * float(self.cluster._again(ONE, self.size)[0]) if self.cluster.faults else self.trip
+
+    def count(self, operation):
+        """Write a message of one model into the ledger."""
         if not self.shared:
             self.cluster.ledger[operation, 1, self.size] += 1
-        return self.trip
 
 
-def _number(seconds):
-    return float(seconds[0] if np.ndim(seconds) else seconds)
+ONE = np.ones(1)

@@ -33,7 +33,7 @@ class Compressing:
             raise CourseError(f"{self.m} workers compress a row each; this block has {V.shape[-2]} rows")
         sent, sizes = self._send(V, compressor)
         largest, total = sizes.max(-1).mean(), sizes.sum(-1).mean()  # of several experiments at once: their mean
-        self._barrier((self.m - 1) * self.link.seconds(largest))
+        self._barrier((self.m - 1) * self.link.seconds(largest), self.m * (self.m - 1), largest, self.m)
         self.ledger["all-gather", self.m * (self.m - 1), 0] += 1
         self.ledger["all-gather", 0, 1] += (self.m - 1) * round(total)  # byte by byte, as every round has another size
         return self.average(sent), sent

@@ -55,6 +55,8 @@ class Mixing:
         sizes = sizes.reshape(-1, self.m).mean(0)  # of several experiments at once: their mean
         ready = np.maximum.reduceat(self.clock[mixer.heard], mixer.first)
         trips = np.add.reduceat(self.link.seconds(sizes)[mixer.heard], mixer.first) - self.link.seconds(sizes)
+        if self.faults:
+            ready, trips = self._hindered_neighbours(ready, trips, mixer, sizes.mean())
         self._pass("wait", ready)
         self._pass("send", ready + trips)
         self.ledger["compressed mix", mixer.messages, 0] += 1
@@ -67,6 +69,8 @@ class Mixing:
             mixer.bills[size] = mixer.degree * self.link.seconds(size), entry
         trip, entry = mixer.bills[size]
         ready = np.maximum.reduceat(self.clock.take(mixer.heard), mixer.first)
+        if self.faults:
+            ready, trip = self._hindered_neighbours(ready, trip, mixer, size)
         self._pass("wait", ready)
         self._pass("send", ready + trip)
         self.ledger[entry] += 1

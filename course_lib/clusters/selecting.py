@@ -60,7 +60,9 @@ class Selecting:
         workers = self._everyone if sample is None else np.sort(rng.choice(self.m, sample, replace=False))
         stays = rng.random(len(workers)) >= dropout
         stays[rng.integers(len(workers))] |= not stays.any()
-        return Team(self, workers[stays], self._weights(weights))
+        workers = workers[stays]
+        self._of_some("wait", workers, self.seconds)  # a round begins when the one before is over
+        return Team(self, workers, self._weights(weights))
 
     def check_selection(self, sample=None, dropout=0.0, weights=None):
         """Refuse a sample, a dropout probability or weights that `select` has no use for."""
@@ -72,7 +74,7 @@ class Selecting:
 
     def losses(self, x):
         """Each worker computes its own loss at the common model, shape (..., m, 1): it takes the time of a gradient."""
-        self._pass("compute", self.clock + self.compute.sample(self._timer, self._everyone))
+        self._work()
         return self.problem.losses(x)[..., None]
 
     def _weights(self, weights):
@@ -104,13 +106,12 @@ class Team:
         self.cluster, self.workers, self.m, self.d = cluster, workers, len(workers), cluster.d
         self.share = float(weights[workers].sum())
         self.weights = weights[workers] / self.share
-        cluster._of_some("wait", workers, cluster.seconds)  # a round begins when the one before is over
 
     def gradient(self, X):
         """Each of them computes its gradient, at its own row of X or at the common model: (..., m, d)."""
         all_ = self.cluster
         batch = all_._batch(self.workers) if all_.batch_size is not None else None
-        all_._of_some("compute", self.workers, self.clock + all_.compute.sample(all_._timer, self.workers))
+        all_._work(self.workers)
         return all_.problem.gradient(X, batch, self.workers)
 
     def mean(self, V):
@@ -120,7 +121,7 @@ class Team:
         each and a change up from each.
         """
         seconds, entry = self.cluster._bill(self.m, V.shape[-1], V.itemsize)
-        self._barrier(seconds)
+        self._barrier(seconds, entry[1], V.shape[-1] * V.itemsize // self.m, self.m)
         self.cluster.ledger[entry] += 1
         return self.average(V)
 
@@ -133,7 +134,7 @@ class Team:
     def broadcast(self, x):
         """The server, a machine of its own, sends the model to each of them, one message after another."""
         size = x.shape[-1] * x.itemsize
-        self._barrier(self.m * self.cluster.link.seconds(size))
+        self._barrier(self.m * self.cluster.link.seconds(size), self.m, size, 1)
         self.cluster.ledger["broadcast", self.m, self.m * size] += 1
         return x
 
@@ -142,7 +143,9 @@ class Team:
         """Their clocks, shape (m,)."""
         return self.cluster.clock[self.workers]
 
-    def _barrier(self, seconds):
+    def _barrier(self, seconds, messages, size, streams):
         meet = self.clock.max()
+        if self.cluster.faults:
+            meet, seconds = self.cluster._hindered(meet, seconds, messages, size, streams)
         self.cluster._of_some("wait", self.workers, meet)
         self.cluster._of_some("send", self.workers, meet + seconds)

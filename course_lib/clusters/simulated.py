@@ -9,7 +9,9 @@ from course_lib import costs
 from course_lib.clusters.arrivals import Arrivals, Flight
 from course_lib.clusters.balancing import Balancing
 from course_lib.clusters.compressing import Compressing, Draws
+from course_lib.clusters.failing import Failing
 from course_lib.clusters.mixing import Mixing
+from course_lib.clusters.racing import Racing
 from course_lib.clusters.selecting import Selecting, Streams
 from course_lib.clusters.solving import Solving
 from course_lib.clusters.timing import ComputeTime, Constant, Link
@@ -17,7 +19,7 @@ from course_lib.errors import CourseError
 
 
 class Span(NamedTuple):
-    """What one worker did for a while; kinds are "compute", "send" and "wait"."""
+    """What one worker did for a while; kinds are "compute", "send", "wait" and "down"."""
 
     worker: int
     kind: str
@@ -25,7 +27,7 @@ class Span(NamedTuple):
     end: float
 
 
-class SimulatedCluster(Mixing, Compressing, Solving, Selecting, Balancing):
+class SimulatedCluster(Mixing, Compressing, Solving, Selecting, Balancing, Failing, Racing):
     """m workers with data, clocks and wires. A method sees the machines only through these calls.
 
     Every worker has a clock; computing moves its own on, and whoever needs another's message waits for it.
@@ -55,11 +57,13 @@ class SimulatedCluster(Mixing, Compressing, Solving, Selecting, Balancing):
     replay : Order, optional
         Gradients of an asynchronous run arrive in this order and at these times: what `order` returned in
         another run, here or on real machines.
+    faults : list of Fault
+        What goes wrong: see ``course_lib.clusters.faults``.
     """
 
     def __init__(
         self, problem, seed=0, compute=1e-3, link=None, batch_size=None, replicates=None, all_reduce="ring",
-        initial_model=None, service=0.0, replay=None,
+        initial_model=None, service=0.0, replay=None, faults=(),
     ):  # fmt: skip
         self.problem, self.m, self.d = problem, problem.m, problem.d
         self.seed, self.batch_size, self.replicates = seed, batch_size, replicates
@@ -77,6 +81,7 @@ class SimulatedCluster(Mixing, Compressing, Solving, Selecting, Balancing):
             raise CourseError(f"the server's service time must be at least 0 seconds, not {service}")
         if self.initial_model.shape != (self.d,):
             raise CourseError(f"the initial model has shape {self.initial_model.shape}; this problem needs ({self.d},)")
+        self._admit(faults)
         self._bills, self._mixers = {}, {}
         self._everyone, self._share = np.arange(self.m), problem.weights[None]
         self.start()
@@ -98,7 +103,7 @@ class SimulatedCluster(Mixing, Compressing, Solving, Selecting, Balancing):
         self.ledger = Counter()  # (operation, messages, bytes) -> how often
         self.spans = deque(maxlen=max(200_000 // self.m, 4))  # the last ones, so that memory is bounded
         self._streams, self._draws, self.selections = Streams(self.seed, 1), Draws(self.seed, self.m), 0
-        self._timer = np.random.default_rng([self.seed, 0])
+        self._timer, self._luck = np.random.default_rng([self.seed, 0]), self._fresh_luck()
         self._flight = Flight(self.m)
         lead = () if self.replicates is None else (self.replicates,)
         return np.broadcast_to(self.initial_model, (*lead, 1 if replicated else self.m, self.d)).copy()
@@ -113,7 +118,7 @@ class SimulatedCluster(Mixing, Compressing, Solving, Selecting, Balancing):
     def gradient(self, X):
         """Each worker computes its gradient, at its own row of X or at the common model: (..., m, d)."""
         batch = self._batch(slice(None)) if self.batch_size is not None else None
-        self._pass("compute", self.clock + self.compute.sample(self._timer, self._everyone))
+        self._work()
         return self.problem.gradient(X, batch)
 
     def mean(self, V, weights=None):
@@ -132,9 +137,12 @@ class SimulatedCluster(Mixing, Compressing, Solving, Selecting, Balancing):
         return share @ V
 
     def gather(self, V):
-        """Every worker sends its row to the server, worker 0, which receives one message at a time."""
+        """Every worker sends its row to the server, worker 0, which receives one message at a time.
+
+        What comes back is what the server received, lies included.
+        """
         self._through_server("gather", V.shape[-1] * V.itemsize)
-        return V
+        return self._received(V) if self.faults else V
 
     def broadcast(self, x):
         """The server, worker 0, sends the model to every other worker, one message after another."""
@@ -208,6 +216,7 @@ class SimulatedCluster(Mixing, Compressing, Solving, Selecting, Balancing):
             "clock": self.clock.copy(),
             "ledger": dict(self.ledger),
             "timer": self._timer.bit_generator.state,
+            "luck": [rng.bit_generator.state for rng in self._luck],
             "streams": self._streams.state(),
             "selections": self.selections,
             "draws": self._draws.state(),
@@ -222,6 +231,8 @@ class SimulatedCluster(Mixing, Compressing, Solving, Selecting, Balancing):
         self.rounds, self.clock = state["rounds"], state["clock"].copy()
         self.ledger.update(state["ledger"])
         self._timer.bit_generator.state = state["timer"]
+        for rng, saved in zip(self._luck, state["luck"], strict=True):
+            rng.bit_generator.state = saved
         self._draws.restore(state["draws"])
         self._streams.restore(state["streams"])
         self.selections = state["selections"]
@@ -233,16 +244,18 @@ class SimulatedCluster(Mixing, Compressing, Solving, Selecting, Balancing):
         self.spans.append((kind, None, self.clock, end))
         self.clock = end
 
-    def _barrier(self, seconds):
-        """All wait for the slowest, then communicate together for so many seconds."""
+    def _barrier(self, seconds, messages, size, streams):
+        """All wait for the slowest, then send so many messages together, `streams` at a time, for so many seconds."""
         meet = np.maximum.reduce(self.clock)
+        if self.faults:
+            meet, seconds = self._hindered(meet, seconds, messages, size, streams)
         self._pass("wait", meet)
         self._pass("send", self._still + (meet + seconds))
 
     def _all_reduce(self, words, size):
         """An all-reduce of so many words of `size` bytes."""
         seconds, entry = self._bill(self.m, words, size)
-        self._barrier(seconds)
+        self._barrier(seconds, entry[1], words * size // self.m, self.m)
         self.ledger[entry] += 1
 
     def _bill(self, m, words, size):
@@ -255,7 +268,7 @@ class SimulatedCluster(Mixing, Compressing, Solving, Selecting, Balancing):
 
     def _through_server(self, operation, size):
         at_server = self.service if operation == "gather" else 0.0
-        self._barrier((self.m - 1) * (self.link.seconds(size) + at_server))
+        self._barrier((self.m - 1) * (self.link.seconds(size) + at_server), self.m - 1, size, 1)
         self.ledger[operation, self.m - 1, (self.m - 1) * size] += 1
 
     def _batch(self, workers):

@@ -10,16 +10,18 @@ STEPS = 50  # of Newton's method, at most
 class Solving:
     """Proximal points of the workers' own losses. A part of a cluster: it moves the clocks."""
 
-    def proximal(self, V, rho):
-        """Each worker solves min_x f_i(x) + rho/2 ||x - v_i||^2 on all its data, to rounding.
+    def proximal(self, V, rho, tilt=0.0):
+        """Each worker solves min_x f_i(x) + tilt_i.x + rho/2 ||x - v_i||^2 on all its data, to rounding.
 
-        By Newton's method with halved steps where needed; each of its steps takes the time of a gradient.
+        By Newton's method with halved steps where needed; each of its steps takes the time of a gradient and a
+        Hessian, 1 + d/2 gradients.
 
         Parameters
         ----------
         V : array, shape (m, d)
             One centre a worker.
         rho : float or array (m, 1)
+        tilt : array, shape (m, d), optional
 
         Returns
         -------
@@ -29,22 +31,27 @@ class Solving:
             raise CourseError(f"local problems need one centre a worker, ({self.m}, {self.d}), not {V.shape}")
         X, rho = V, np.broadcast_to(rho, (self.m, 1))
         for _ in range(STEPS):
-            self._pass("compute", self.clock + self.compute.sample(self._timer, self._everyone))
+            self._work()
             step = self._newton(X, V, rho)
             if np.all(np.linalg.norm(step, axis=-1) <= 1e-13 * (1 + np.linalg.norm(X, axis=-1))):
                 break
-            X = X - self._damping(X, V, rho, step) * step
+            X = X - self._damping(X, V, rho, tilt, step) * step
         return X
 
-    def _newton(self, X, V, rho):
-        slope = self.problem.gradient(X) + rho * (X - V)
-        return np.linalg.solve(self.problem.hessians(X) + rho[..., None] * np.eye(self.d), slope[..., None])[..., 0]
+    def _newton(self, X, V, rho, tilt):
+        slope = self.problem.gradient(X) + tilt + rho * (X - V)
+        H = self.problem.hessians(X) + rho[..., None] * np.eye(self.d)
+        try:
+            return np.linalg.solve(H, slope[..., None])[..., 0]
+        except np.linalg.LinAlgError:
+            raise CourseError("some worker's own problem has no single solution: take rho > 0") from None
 
-    def _damping(self, X, V, rho, step):
+    def _damping(self, X, V, rho, tilt, step):
         """A power of one half for each worker with which its objective does not grow, shape (m, 1)."""
 
         def objective(X):
-            return self.problem.losses(X)[:, None] + rho / 2 * ((X - V) ** 2).sum(-1, keepdims=True)
+            near = tilt * X + rho / 2 * (X - V) ** 2
+            return self.problem.losses(X)[:, None] + near.sum(-1, keepdims=True)
 
         size, here = np.ones((self.m, 1)), objective(X)
         for _ in range(30):

@@ -1,0 +1,132 @@
+"""Rounds that do not wait for everyone: the calls of a cluster that fault-tolerant methods use.
+
+All of them come after ``cluster.gradient(x)``, by which every worker has begun, and say whose result counts.
+"""
+
+import numpy as np
+
+from course_lib.clusters.faults import Partition
+from course_lib.clusters.selecting import Team
+from course_lib.errors import CourseError
+
+
+class Racing:
+    """Stragglers left behind, helped, or made superfluous. A part of a cluster: it moves the clocks."""
+
+    def first(self, count):
+        """The workers that are done first, so many of them; the others give up what they are at."""
+        self.check_count(count)
+        return self._quorum(np.sort(np.argsort(self.clock, kind="stable")[:count]))
+
+    def punctual(self, deadline):
+        """The workers that are done within so many seconds of the round's beginning, or else the first that is."""
+        late = self._began.min() + deadline
+        workers = np.flatnonzero(self.clock <= late)
+        if not workers.size:
+            return self.first(1)
+        return self._quorum(workers, late if workers.size < self.m else self.clock.max())
+
+    def survivors(self):
+        """The workers that nothing has happened to: nobody waits for a repair, or for those who are cut off.
+
+        Who was down or cut off comes back as soon as it can, and takes part in the round that begins next.
+        """
+        up = self._began if self._up is None else np.maximum(self._began, self._up)
+        stays = up <= self._began.min()
+        if not stays.any():
+            stays[self.clock.argmin()] = True
+        for cut, _ in self._those(Partition):
+            away = cut.side(self.m) & cut.lasts(self.clock[stays].max())
+            stays, up = stays & ~away, np.where(away, np.maximum(up, cut.end), up)
+        return self._quorum(np.flatnonzero(stays), back=np.where(stays, 0.0, up))
+
+    def speculate(self, copies):
+        """Begin the last few gradients a second time, on machines that are done; whichever is done first counts.
+
+        That takes machines that hold the data of others, too. Dean and Ghemawat (2004).
+        """
+        self.check_count(copies, most=self.m // 2)
+        order = np.argsort(self.clock, kind="stable")
+        helpers, last = order[:copies], order[self.m - copies :]
+        begin = self.clock[order[self.m - copies - 1]]
+        copied = begin + self.compute.sample(self._timer, helpers)
+        done = np.minimum(self.clock[last], copied)
+        self._stop(_put(self.clock, last, done))
+        self._of_some("wait", helpers, begin)
+        self._of_some("compute", helpers, done)
+
+    def coded_gradient(self, x, code):
+        """Each worker computes the gradients of all its shares of the data, and mixes them by its row of the code.
+
+        Shares count by the problem's weights, and it takes as many times as long as there are shares. Workers that
+        hold the same share draw the same mini-batches of it.
+
+        Parameters
+        ----------
+        x : array, shape (..., 1, d)
+        code : Code
+            One of ``course_lib.coding``.
+
+        Returns
+        -------
+        array, shape (..., m, d)
+        """
+        if code.m != self.m:
+            raise CourseError(f"a code for {code.m} workers does not fit a cluster of {self.m}")
+        batch = self._batch(slice(None)) if self.batch_size is not None else None
+        self._work(load=code.load)
+        return code.encode(self.problem.weights[:, None] * self.problem.gradient(x, batch))
+
+    def check_count(self, count, most=None):
+        """Refuse a number of workers that there are not."""
+        most = self.m if most is None else most
+        if not (isinstance(count, (int, np.integer)) and 1 <= count <= most):
+            raise CourseError(f"this needs a whole number of workers from 1 to {most}, not {count}")
+
+    def _quorum(self, workers, meet=None, back=0.0):
+        """The team of these; the others stop when the team meets, unless they are away until `back`."""
+        meet = self.clock[workers].max() if meet is None else meet
+        self._stop(np.maximum(np.minimum(self.clock, meet), back))
+        return Quorum(self, workers, self.problem.weights, meet)
+
+    def _stop(self, clock):
+        """Cut the computing under way short: it ends with these clocks."""
+        cut = [self.spans.pop() for _ in range(3 if self.faults else 1)]
+        for kind, who, start, end in reversed(cut):
+            self.spans.append((kind, who, np.minimum(start, clock), np.minimum(end, clock)))
+        self.clock = clock
+
+
+class Quorum(Team):
+    """The team whose results count. Nobody waits for the others, who hear of the result."""
+
+    def __init__(self, cluster, workers, weights, meet):
+        super().__init__(cluster, workers, weights)
+        self.meet = meet  # when it is known who they are
+
+    def mean(self, V):
+        """All-reduce among them, and a message of the result to each of the others: (..., 1, d)."""
+        missing, size = self.cluster.m - self.m, V.shape[-1] * V.itemsize
+        self.cluster.ledger["catch up", missing, missing * size] += 1
+        return super().mean(V)
+
+    def gather(self, V):
+        """Each of them sends its row of V, (..., m, d), to the server, a machine of its own: their rows alone."""
+        size = V.shape[-1] * V.itemsize
+        self._barrier(self.m * self.cluster.link.seconds(size), self.m, size, 1)
+        self.cluster.ledger["gather", self.m, self.m * size] += 1
+        received = self.cluster._received(V) if self.cluster.faults else V
+        return received[..., self.workers, :]
+
+    def _barrier(self, seconds, messages, size, streams):
+        cluster, meet = self.cluster, max(self.meet, self.clock.max())
+        if cluster.faults:
+            seconds = seconds * cluster._again(np.full(streams, messages / streams), size).max()
+        cluster._pass("wait", np.maximum(cluster.clock, meet))
+        cluster._pass("send", np.maximum(cluster.clock, meet + seconds))
+
+
+def _put(values, where, new):
+    values = values.copy()
+    values[where] = new
+    return values

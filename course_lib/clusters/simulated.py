@@ -9,10 +9,12 @@ from course_lib import costs
 from course_lib.clusters.arrivals import Arrivals, Flight
 from course_lib.clusters.balancing import Balancing
 from course_lib.clusters.compressing import Compressing, Draws
+from course_lib.clusters.curvature import Curvature
 from course_lib.clusters.failing import Failing
 from course_lib.clusters.mixing import Mixing
 from course_lib.clusters.racing import Racing
 from course_lib.clusters.selecting import Selecting, Streams
+from course_lib.clusters.sharing import Sharing
 from course_lib.clusters.solving import Solving
 from course_lib.clusters.timing import ComputeTime, Constant, Link
 from course_lib.errors import CourseError
@@ -27,7 +29,7 @@ class Span(NamedTuple):
     end: float
 
 
-class SimulatedCluster(Mixing, Compressing, Solving, Selecting, Balancing, Failing, Racing):
+class SimulatedCluster(Mixing, Compressing, Solving, Selecting, Balancing, Failing, Racing, Curvature, Sharing):
     """m workers with data, clocks and wires. A method sees the machines only through these calls.
 
     Every worker has a clock; computing moves its own on, and whoever needs another's message waits for it.
@@ -244,7 +246,7 @@ class SimulatedCluster(Mixing, Compressing, Solving, Selecting, Balancing, Faili
         self.spans.append((kind, None, self.clock, end))
         self.clock = end
 
-    def _barrier(self, seconds, messages, size, streams):
+    def _barrier(self, seconds, messages=0, size=0, streams=1):
         """All wait for the slowest, then send so many messages together, `streams` at a time, for so many seconds."""
         meet = np.maximum.reduce(self.clock)
         if self.faults:

@@ -350,7 +350,9 @@ far = np.linalg.norm(history.state[0] - quadratic.optimum()) / 4
 print(f"push-sum SGD, one-way links: {far:.2f} from x*")
 
 # %% [markdown]
-# (At constant steps push-sum SGD has a bias like DSGD's.) **Messages can be compressed**, too. Sending $C(x_i)$ and averaging does not work: what the compressor drops is lost
+# At constant steps push-sum SGD has a bias, as DSGD has.
+#
+# **Messages can be compressed**, too. Sending $C(x_i)$ and averaging does not work: what the compressor drops is lost
 # in every round. CHOCO-SGD sends the compressed *difference* from a public copy that all neighbours keep of each other
 # (Koloskova, Stich and Jaggi 2019). The step $\gamma$ towards the neighbours must be small enough; the one that theory
 # guarantees is some thousand times smaller than what works.

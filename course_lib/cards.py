@@ -1,7 +1,10 @@
-"""What lectures show beside pictures: a method's own source, and a theorem held against a measurement."""
+"""What lectures show beside pictures: a method's own source, a theorem held against a measurement, and lists."""
 
 import ast
 import inspect
+import json
+import re
+from pathlib import Path
 from textwrap import dedent
 
 import numpy as np
@@ -75,3 +78,78 @@ def holds(claim, measured, bound, slack=1e-9):
     Comparison
     """
     return Comparison(claim, measured, bound, slack)
+
+
+class Table(str):
+    """A table in Markdown that a notebook shows as one."""
+
+    def _repr_markdown_(self):
+        return str(self)
+
+    def __repr__(self):
+        return str(self)
+
+
+CARD = re.compile(r"\*\*Theorem card (\d+\.\d+): (.+?)\.?\*\*\s+\*\((.+?)\)\*", re.DOTALL)
+BOOK = re.compile(r"^- ([^*]+?) \((\d{4})\), (\*[^*]+\*(?:, [^.;]*)?)[.;]", re.MULTILINE)
+
+
+def theorem_cards(folder="."):
+    """All theorem cards of the lectures in a folder, with where each comes from.
+
+    Parameters
+    ----------
+    folder : path
+        Of notebooks.
+
+    Returns
+    -------
+    Table
+        Its columns: card, statement, source or status.
+    """
+    rows = [
+        f"| [{number}]({name}) | {title} | {status} |"
+        for name, text in _lectures(folder)
+        for number, title, status in (map(_one_line, found) for found in CARD.findall(text))
+    ]
+    return Table("\n".join(["| card | statement | source or status |", "|---|---|---|", *rows]))
+
+
+def bibliography(folder="."):
+    """What the lectures in a folder tell to read, by author, each work once.
+
+    Parameters
+    ----------
+    folder : path
+        Of notebooks.
+
+    Returns
+    -------
+    Table
+        Its columns: work, lectures that name it.
+    """
+    works = {}
+    for name, text in _lectures(folder):
+        for authors, year, title in (map(_one_line, found) for found in BOOK.findall(text.partition("## Reading")[2])):
+            work = works.setdefault((authors, year, title.split("*")[1]), {"lectures": {}})
+            work["text"] = max(work.get("text", ""), f"{authors} ({year}), {title}", key=len)
+            work["lectures"][f"[{name[:2]}]({name})"] = None
+    rows = [f"| {works[w]['text']} | {', '.join(works[w]['lectures'])} |" for w in sorted(works, key=_by_family_name)]
+    return Table("\n".join(["| work | lectures |", "|---|---|", *rows]))
+
+
+def _by_family_name(work):
+    authors, year, _ = work
+    first = re.split(r",| and | et al", authors)[0]
+    return first.split()[-1], year
+
+
+def _lectures(folder):
+    """Name and prose of each lecture in a folder."""
+    for path in sorted(Path(folder).glob("[0-9][0-9]_*.ipynb")):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        yield path.name, "\n\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
+
+
+def _one_line(text):
+    return " ".join(text.split())

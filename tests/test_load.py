@@ -8,10 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toys import toy
 
-from course_lib import bounds
+from course_lib import bounds, collectives, costs, topology
 from course_lib.clusters import Changing, Constant, Exponential, Link, SimulatedCluster, Speeds
+from course_lib.clusters.wires import Racks, Wires
 from course_lib.errors import CourseError
 from course_lib.experiment import History, run
+from course_lib.hierarchy import hierarchical
 from course_lib.methods import (
     adaptive_batch_sgd,
     balanced_sgd,
@@ -113,7 +115,7 @@ def test_the_best_grain_is_near_the_best():
     v, batch, price = np.array([4.0, 3, 2, 2, 1, 1, 1, 0.5]), 4096, 1.0
     grains = np.arange(1, 1000)
     times = bounds.queue_time(batch / grains, price + grains / v[:, None], price)
-    at = int(round(bounds.best_grain(batch, v, price)))
+    at = round(bounds.best_grain(batch, v, price))
     assert times[at - 1] <= 1.1 * times.min()
     assert bounds.best_grain(1024, np.full(4, 2.0), 0.5) == pytest.approx(np.sqrt(1024 * 0.5 * 2 / 4))
 
@@ -228,10 +230,10 @@ def test_one_measurement_is_enough_where_nothing_varies(v):
 
 
 def test_measured_shares_follow_a_load_that_changes():
-    """After the change one round is slow, then the error of the estimate falls by `memory` a round."""
+    """After the change one round is slow, then the error of the estimate falls by `smoothing` a round."""
     load = Changing(Constant(1.0), lambda seconds: (1, 1) if seconds < 100 else (1, 0.25))
     cluster = SimulatedCluster(alike(2), compute=load, link=INSTANT)
-    pace = np.array([pace[1] for _, pace, _ in islice(adaptive_batch_sgd(cluster, 0.1, 20, memory=0.5), 30)])
+    pace = np.array([pace[1] for _, pace, _ in islice(adaptive_batch_sgd(cluster, 0.1, 20, smoothing=0.5), 30)])
     changed = np.flatnonzero(pace[1:] > 1)[0] + 1
     np.testing.assert_allclose(4 - pace[changed : changed + 5], 3 * 0.5 ** np.arange(1, 6))
     assert changed == 11  # ten rounds of ten seconds each, then the first slow one
@@ -264,9 +266,70 @@ def test_a_stopped_run_goes_on_bit_for_bit(make, tmp_path):
     assert np.array_equal(rest.model, whole.model) and rest.seconds[-1] == whole.seconds[-1]
 
 
+# ---- wires that are not alike -----------------------------------------------------------------------------------
+
+
+@given(racks=st.integers(1, 5), size=st.integers(1, 5), d=st.integers(1, 60), seed=st.integers(0, 10**6))
+def test_the_hierarchical_all_reduce_sums(racks, size, d, seed):
+    m = racks * size
+    network, X = collectives.Network(m), np.random.default_rng(seed).standard_normal((m, d))
+    sums = hierarchical(network, X, size)
+    np.testing.assert_allclose(sums, np.broadcast_to(X.sum(0), (m, d)), atol=1e-12)
+    assert all(np.array_equal(row, sums[0]) for row in sums)  # everyone holds the same, bit for bit
+    assert network.rounds == 2 * (size - 1) + 2 * (racks - 1)
+    assert network.total == 2 * (racks - 1) * d + racks * 2 * (size - 1) * d
+
+
+@pytest.mark.parametrize("algorithm", costs.ALGORITHMS)
+@given(m=st.integers(2, 12), d=st.integers(1, 100))
+def test_wires_that_are_alike_cost_what_the_closed_forms_say(algorithm, m, d):
+    link = Link(1e-3, 1e6)
+    closed = costs.all_reduce(algorithm, m, d, link.latency, 8 / link.bandwidth).seconds
+    assert Wires.alike(m, link).all_reduce(algorithm, d) == pytest.approx(closed, rel=1e-9)
+
+
+@given(racks=st.integers(2, 4), size=st.integers(1, 4), chunk=st.integers(1, 50))
+def test_racks_against_closed_forms(racks, size, chunk):
+    inside, uplink, d = Link(1e-5, 1e9), Link(1e-3, 1e7), racks * size * chunk
+    wires = Racks(racks, size, inside, uplink)
+    ring, both = bounds.over_racks(racks, size, 8 * d, inside, uplink)
+    assert wires.all_reduce("ring", d) == pytest.approx(ring)
+    assert wires.all_reduce("hierarchical", d) == pytest.approx(both)
+
+
+def test_messages_that_leave_a_rack_at_once_share_its_uplink():
+    wires = Racks(2, 3, Link(0.0, 100.0), Link(0.0, 10.0))
+    assert wires.round_seconds(np.array([0, 1]), np.array([1, 2]), np.array([50, 50])) == 0.5
+    assert wires.round_seconds(np.array([0, 1, 3]), np.array([4, 5, 2]), np.array([50, 30, 10])) == 8.0  # out: 50 + 30
+    assert wires.round_seconds(np.array([0, 3]), np.array([3, 0]), np.array([50, 50])) == 5.0  # full duplex
+
+
+@pytest.mark.parametrize("algorithm", costs.ALGORITHMS)
+def test_no_algorithm_beats_a_slow_wire(algorithm):
+    """The slow worker must hear of d numbers and tell d; the ring needs at most twice that, all else free."""
+    m, d = 8, 840
+    wires = Wires.alike(m, Link(0.0, np.inf))
+    wires.bandwidth[5, :] = wires.bandwidth[:, 5] = 8.0  # a word a second
+    seconds = wires.all_reduce(algorithm, d)
+    assert seconds >= d
+    if algorithm == "ring":
+        assert seconds == pytest.approx(2 * (m - 1) / m * d)
+
+
+def test_one_slow_wire_between_two():
+    wires = Wires.alike(4, Link(1.0, np.inf)).slowed(0, 10.0, other=1)
+    assert wires.latency[0, 1] == wires.latency[1, 0] == 10 and wires.latency.sum() == 14 + 20
+    assert wires.all_reduce("ring", 8) == 6 * 10  # whoever lies on the ring sets its pace
+    assert wires.seconds(8) == 10
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
+        lambda c: Wires(np.zeros((2, 2)), np.zeros((2, 2))),
+        lambda c: Wires(np.zeros((2, 3)), np.ones((2, 3))),
+        lambda c: Wires.alike(4).all_reduce("hierarchical", 8),
+        lambda c: hierarchical(collectives.Network(6), np.ones((6, 2)), 4),
         lambda c: c.batch_gradient(c.start(), np.array([1, 0, 1])),
         lambda c: c.batch_gradient(c.start(), np.array([1.5, 1, 1])),
         lambda c: c.queued_gradient(c.start(), ()),
@@ -277,3 +340,20 @@ def test_a_stopped_run_goes_on_bit_for_bit(make, tmp_path):
 def test_what_makes_no_sense_is_refused(wrong):
     with pytest.raises(CourseError):
         wrong(SimulatedCluster(toy(Quadratic)))
+
+
+def test_a_cluster_on_unlike_wires():
+    """An all-reduce takes what its messages take; in gossip only those who talk over the slow wire wait for it."""
+    problem, slow = alike(8, d=16), Wires.alike(8, Link(1.0, np.inf)).slowed(0, 10.0, other=1)
+    cluster = SimulatedCluster(problem, link=slow, compute=1e-9)
+    cluster.mean(cluster.zeros())
+    assert cluster.seconds == slow.all_reduce("ring", 16) == 140.0
+    cluster = SimulatedCluster(problem, link=slow, compute=1e-9)
+    cluster.mix(cluster.zeros(), topology.metropolis(topology.ring(8)))
+    np.testing.assert_allclose(cluster.clock, [11, 11, 2, 2, 2, 2, 2, 2])
+    racks = SimulatedCluster(problem, link=Racks(2, 4), all_reduce="hierarchical")
+    racks.mean(racks.zeros())
+    assert racks.seconds == Racks(2, 4).all_reduce("hierarchical", 16)
+    assert racks.bytes == 8 * (2 * 16 + 2 * 6 * 16) and racks.messages == 2 * 8 * 3 + 2 * 8
+    with pytest.raises(CourseError):
+        SimulatedCluster(problem, all_reduce="hierarchical")

@@ -162,3 +162,30 @@ def slowest_of_any(m, mean, deviation):
     """
     m = np.asarray(m)
     return mean + deviation * (m - 1) / np.sqrt(2 * m - 1)
+
+
+def over_racks(racks, size, nbytes, inside, uplink):
+    """Seconds of an all-reduce between machines in racks: (one ring of all, rings within and between racks).
+
+    With m = racks size workers and vectors of n bytes the ring has 2 (m - 1) steps of n / m bytes, each as slow as
+    the uplinks that it crosses: 2 (m - 1) (latency + n / (m bandwidth)). The hierarchical one crosses them 2
+    (racks - 1) times, with n / racks bytes for all workers of a rack together, after and before 2 (size - 1) steps of
+    n / size bytes inside. Exact where m divides the vector and the uplinks are the slower wires.
+
+    Parameters
+    ----------
+    racks, size : int
+        Number of racks, workers in each.
+    nbytes : int or array
+        n.
+    inside, uplink : Link
+        Or anything with ``seconds(size)``.
+
+    Returns
+    -------
+    (float or array, float or array)
+    """
+    m, nbytes = racks * size, np.asarray(nbytes)
+    ring = 2 * (m - 1) * uplink.seconds(nbytes / m)
+    within, between = 2 * (size - 1) * inside.seconds(nbytes / size), 2 * (racks - 1) * uplink.seconds(nbytes / racks)
+    return ring, within + between

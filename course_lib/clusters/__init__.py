@@ -13,6 +13,7 @@ from course_lib.clusters.timing import (
     Speeds,
     slow_worker,
 )
+from course_lib.clusters.wires import Racks, Wires
 
 __all__ = [
     "Arrival",
@@ -26,8 +27,10 @@ __all__ = [
     "Order",
     "Pareto",
     "Partition",
+    "Racks",
     "ShiftedExponential",
     "SimulatedCluster",
     "Speeds",
+    "Wires",
     "slow_worker",
 ]

@@ -32,9 +32,9 @@ class Balancing:
         samples = np.asarray(samples)
         if samples.shape != (self.m,) or samples.dtype.kind not in "iu" or samples.min() < 1:
             raise CourseError(f"a share is a whole number of samples from 1 on for each of {self.m} workers: {samples}")
-        seconds = samples * self.compute.at(self.seconds).sample(self._timer, self._everyone)
-        self._pass("compute", self.clock + seconds)
-        return self.problem.gradient(X, self._samples(samples)), seconds
+        begun = self.clock
+        self._work(load=samples)
+        return self.problem.gradient(X, self._samples(samples)), self.clock - begun
 
     def queued_gradient(self, X, tasks):
         """Whoever is idle asks the server, a machine of its own, for the next of `tasks`, until there is none.
@@ -63,10 +63,8 @@ class Balancing:
         heapify(idle)
         for size in tasks:
             asked, i = idle[0]
-            begun = asked + price
-            pace = self.compute.at(begun).sample(self._timer, self._everyone[i : i + 1])
-            done = begun + size * float(np.ravel(pace)[0])
-            self.spans.extend((("send", i, asked, begun), ("compute", i, begun, done)))
+            self.spans.append(("send", i, asked, asked + price))
+            done = self._alone(i, asked + price, size)
             taken[i] += size
             heapreplace(idle, (done, i))
         self.clock = np.array([done for _, done in sorted((i, done) for done, i in idle)])

@@ -36,7 +36,7 @@ class Failing:
     def _work(self, workers=None, load=1.0):
         """These workers (all of them if left out) compute a gradient each, or `load` of them."""
         who = self._everyone if workers is None else workers
-        start, seconds = self.clock[who], load * self.compute.sample(self._timer, who)
+        start, seconds = self.clock[who], load * self.compute.at(self.seconds).sample(self._timer, who)
         self._began, self._up = self.clock, None  # for those who drop the late and the lost
         if self.faults:
             self._crash(who, start, np.broadcast_to(seconds, who.shape))
@@ -53,9 +53,9 @@ class Failing:
         for kind, after in (("compute", crash), ("down", np.maximum(last, crash)), ("compute", end)):
             self._of_some(kind, who, start + after)
 
-    def _alone(self, i, start):
-        """When worker i, which begins at `start` without looking at the others, is done with a gradient."""
-        seconds = np.ravel(self.compute.sample(self._timer, self._everyone[i : i + 1]))
+    def _alone(self, i, start, load=1.0):
+        """When worker i, which begins at `start` without looking at the others, is done with a gradient, or `load`."""
+        seconds = load * np.ravel(self.compute.at(start).sample(self._timer, self._everyone[i : i + 1]))
         crash, last, end, _ = (float(after[0]) for after in self._struck(seconds))
         self.spans.append(("compute", i, start, start + crash))
         if last > 0:

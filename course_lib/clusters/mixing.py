@@ -66,7 +66,7 @@ class Mixing:
     def _exchange(self, mixer, size, operation):
         if size not in mixer.bills:
             entry = operation, mixer.messages, mixer.messages * size
-            mixer.bills[size] = mixer.degree * self.link.seconds(size), entry
+            mixer.bills[size] = self.link.hearing(mixer.heard, mixer.first, size), entry
         trip, entry = mixer.bills[size]
         ready = np.maximum.reduceat(self.clock.take(mixer.heard), mixer.first)
         if self.faults:

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from course_lib import costs
 from course_lib.clusters.arrivals import Arrivals, Flight
 from course_lib.clusters.balancing import Balancing
 from course_lib.clusters.compressing import Compressing, Draws
@@ -43,8 +42,8 @@ class SimulatedCluster(Mixing, Compressing, Solving, Selecting, Balancing, Faili
         Worker i's mini-batches depend on (seed, i) alone; compute times on the seed.
     compute : ComputeTime or float
         Seconds a gradient takes; a number means always the same.
-    link : Link
-        Latency and bandwidth of every wire.
+    link : Link or Wires
+        Latency and bandwidth of every wire, or of each.
     batch_size : int or array (m,), optional
         Samples per worker in a gradient, drawn with replacement; all its data if left out.
     replicates : int, optional
@@ -73,7 +72,7 @@ class SimulatedCluster(Mixing, Compressing, Solving, Selecting, Balancing, Faili
         self.compute.check(self.m)
         self.link = link or Link()
         self.all_reduce, self.service, self.replay = all_reduce, service, replay
-        costs.all_reduce(all_reduce, self.m, self.d, 0.0, 0.0)  # refuses an unknown algorithm here
+        self.link.bill(all_reduce, self.m, self.d, 8)  # refuses an unknown algorithm here
         if batch_size is not None and not (np.shape(batch_size) in ((), (self.m,)) and _counts(batch_size)):
             raise CourseError(f"batch_size must be a whole number from 1 on, or one for each of the {self.m} workers")
         if replicates is not None and not _counts(replicates):
@@ -263,9 +262,8 @@ class SimulatedCluster(Mixing, Compressing, Solving, Selecting, Balancing, Faili
     def _bill(self, m, words, size):
         """Seconds and ledger entry of an all-reduce among m workers."""
         if (m, words, size) not in self._bills:
-            cost = costs.all_reduce(self.all_reduce, m, words, self.link.latency, size / self.link.bandwidth)
-            traffic = costs.traffic(self.all_reduce, m, words)
-            self._bills[m, words, size] = cost.seconds, ("all-reduce", traffic.messages, size * traffic.words)
+            seconds, messages, sent = self.link.bill(self.all_reduce, m, words, size)
+            self._bills[m, words, size] = seconds, ("all-reduce", messages, size * sent)
         return self._bills[m, words, size]
 
     def _through_server(self, operation, size):

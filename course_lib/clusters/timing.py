@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from course_lib import costs
 from course_lib.errors import CourseError
 
 
@@ -39,6 +40,15 @@ class Link:
     def seconds(self, size):
         """Time of one message of `size` bytes."""
         return self.latency + size / self.bandwidth
+
+    def bill(self, algorithm, m, words, bytes_per_word):
+        """Seconds, messages and words of an all-reduce among m workers."""
+        seconds = costs.all_reduce(algorithm, m, words, self.latency, bytes_per_word / self.bandwidth).seconds
+        return seconds, *costs.traffic(algorithm, m, words)
+
+    def hearing(self, heard, first, size):
+        """Seconds in which each worker hears its neighbours, `heard` from `first` on, one message after another."""
+        return (np.diff(first, append=len(heard)) - 1) * self.seconds(size)  # it hears itself at once
 
 
 class ComputeTime:

@@ -100,7 +100,7 @@ def balanced_sgd(cluster, step_size, samples, count="workers", start=None):
 
 
 @method
-def adaptive_batch_sgd(cluster, step_size, batch, memory=0.5, count="workers", start=None):
+def adaptive_batch_sgd(cluster, step_size, batch, smoothing=0.5, count="workers", start=None):
     """The same with shares from measured times: who was slow in the last rounds gets less in the next.
 
     Parameters
@@ -109,7 +109,7 @@ def adaptive_batch_sgd(cluster, step_size, batch, memory=0.5, count="workers", s
         As in `balanced_sgd`.
     batch : int
         Samples of all workers together.
-    memory : float
+    smoothing : float
         What an old measurement counts beside the new one, from 0 (only the last round) to below 1.
 
     Yields
@@ -125,7 +125,7 @@ def adaptive_batch_sgd(cluster, step_size, batch, memory=0.5, count="workers", s
         samples = whole_shares(batch, 1 / pace)
         g, seconds = cluster.batch_gradient(x, samples)
         x = x - step_size(t) * cluster.mean(g, _weights(cluster, count, samples))
-        keep = memory if t > 0 else 0  # the first guess is worth nothing
+        keep = smoothing if t > 0 else 0  # the first guess is worth nothing
         pace = keep * pace + (1 - keep) * seconds / samples
         t = t + 1
 

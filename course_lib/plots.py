@@ -83,6 +83,11 @@ LABELS = {
     "balanced_sgd": "fixed shares",
     "adaptive_batch_sgd": "measured shares",
     "work_queue_sgd": "work queue",
+    "backup_sgd": "backup workers",
+    "deadline_sgd": "deadline",
+    "elastic_sgd": "elastic SGD",
+    "speculative_sgd": "speculation",
+    "coded_sgd": "gradient coding",
 }
 
 CLOCKS = {"rounds": "rounds", "bytes": "bytes sent", "seconds": "simulated seconds"}

@@ -29,6 +29,7 @@ from course_lib.methods.decentralized import (
     push_sum_sgd,
 )
 from course_lib.methods.federated import fedadam, fedavg, fedavgm, fedprox, scaffold
+from course_lib.methods.fault_tolerance import backup_sgd, coded_sgd, deadline_sgd, elastic_sgd, speculative_sgd
 from course_lib.methods.gossip import chebyshev_gossip, choco_gossip, gossip, pairwise_gossip, push_sum
 from course_lib.methods.load import (
     adaptive_batch_sgd,
@@ -60,6 +61,7 @@ METHODS |= {m.__name__: m for m in (exact_diffusion, choco_sgd, push_sum_sgd, ad
 METHODS |= {m.__name__: m for m in (local_sgd, fedavg, fedprox, scaffold, scaffnew, periodic_averaging)}
 METHODS |= {m.__name__: m for m in (adaptive_local_sgd, fedavgm, fedadam)}
 METHODS |= {m.__name__: m for m in (balanced_sgd, adaptive_batch_sgd, work_queue_sgd, robust_sgd)}
+METHODS |= {m.__name__: m for m in (backup_sgd, deadline_sgd, elastic_sgd, speculative_sgd, coded_sgd)}
 
 __all__ = [*METHODS, "METHODS", "admm_residuals", "delay_adaptive", "epochs", "inverse_time", "method", "post_local"]
 __all__ += ["equal_tasks", "shrinking_tasks", "whole_shares"]

@@ -28,8 +28,8 @@ from course_lib.methods.decentralized import (
     gradient_tracking,
     push_sum_sgd,
 )
-from course_lib.methods.federated import fedadam, fedavg, fedavgm, fedprox, scaffold
 from course_lib.methods.fault_tolerance import backup_sgd, coded_sgd, deadline_sgd, elastic_sgd, speculative_sgd
+from course_lib.methods.federated import fedadam, fedavg, fedavgm, fedprox, scaffold
 from course_lib.methods.gossip import chebyshev_gossip, choco_gossip, gossip, pairwise_gossip, push_sum
 from course_lib.methods.load import (
     adaptive_batch_sgd,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields, replace
 import numpy as np
 from tqdm.auto import tqdm
 
+from course_lib.checkpoints import pack, unpack
 from course_lib.errors import CourseError
 
 #: A run is stopped when its loss exceeds this many times its first loss, or this number if that was below 1.
@@ -58,7 +59,7 @@ class History:
         """Write everything to one .npz file; `load` gives it back bit for bit."""
         arrays, rest = {}, {}
         for item in fields(self):
-            rest[item.name] = _pack(getattr(self, item.name), item.name, arrays)
+            rest[item.name] = pack(getattr(self, item.name), item.name, arrays)
         with open(path, "wb") as file:
             np.savez(file, _rest=json.dumps(rest), **arrays)
 
@@ -73,7 +74,7 @@ class History:
             raise CourseError(f"{path} does not hold a History")
         with arrays:
             rest = json.loads(str(arrays["_rest"]))
-            return cls(**{name: _unpack(value, arrays) for name, value in rest.items()})
+            return cls(**{name: unpack(value, arrays) for name, value in rest.items()})
 
     def first(self, show, target, clock="rounds"):
         """What a clock reads when a quantity first reaches its target; infinity if it never does.
@@ -118,7 +119,7 @@ class History:
         return f"<table><caption>{self.name}</caption><tr>{cells}</tr>{body}</table>{note}"
 
 
-def run(method, rounds, record_every=1, quiet=False):
+def run(method, rounds, record_every=1, quiet=False, checkpoints=None):
     """Let a method take so many steps, and record what it reaches.
 
     Parameters
@@ -132,6 +133,8 @@ def run(method, rounds, record_every=1, quiet=False):
         Steps between two records; the last step is always recorded, and so is the start of a new run.
     quiet : bool
         No progress bar (it appears after two seconds) and no message.
+    checkpoints : Checkpoints, optional
+        Where to save the whole state now and then, and how often: see ``course_lib.checkpoints``.
 
     Returns
     -------
@@ -151,6 +154,8 @@ def run(method, rounds, record_every=1, quiet=False):
             for k in range(under_way, rounds + 1):
                 state = next(method)
                 cluster.rounds += k > 0
+                if checkpoints is not None and k > 0:
+                    checkpoints.note(state, cluster)
                 if k % record_every == 0 or k == rounds:
                     _record(history, cluster, state)
                     history.message = _verdict(history)
@@ -256,27 +261,3 @@ def _short(value):
     if np.ndim(value):
         return " ".join(_short(v) for v in np.ravel(value)[:4]) + (" ..." if np.size(value) > 4 else "")
     return f"{int(value):,}" if np.issubdtype(np.asarray(value).dtype, np.integer) else f"{float(value):.4g}"
-
-
-def _pack(value, name, arrays):
-    """Arrays go into `arrays`; what is left is JSON, with tuples and non-string keys told apart."""
-    if isinstance(value, np.ndarray):
-        arrays[name] = value
-        return {"array": name}
-    if isinstance(value, dict):
-        pairs = enumerate(value.items())
-        return {"dict": [[_pack(k, f"{name}.{j}k", arrays), _pack(v, f"{name}.{j}", arrays)] for j, (k, v) in pairs]}
-    if isinstance(value, (tuple, list)):
-        return {type(value).__name__: [_pack(v, f"{name}.{j}", arrays) for j, v in enumerate(value)]}
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _unpack(value, arrays):
-    if not isinstance(value, dict):
-        return value
-    [(kind, content)] = value.items()
-    if kind == "array":
-        return arrays[content]
-    if kind == "dict":
-        return {_unpack(k, arrays): _unpack(v, arrays) for k, v in content}
-    return {"tuple": tuple, "list": list}[kind](_unpack(v, arrays) for v in content)

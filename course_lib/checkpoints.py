@@ -1,0 +1,172 @@
+"""Checkpoints: a run's whole state on disk, so that a run that was killed goes on bit for bit."""
+
+import io
+import json
+import numbers
+import os
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from course_lib.errors import CourseError
+
+MAGIC = b"checkpoint 1\n"
+
+
+class Checkpoint(NamedTuple):
+    """All that a run needs to go on.
+
+    Attributes
+    ----------
+    rounds : int
+        Steps taken.
+    state : tuple
+        The method's whole state, for ``start=``.
+    cluster : dict
+        The machines' whole state, for ``cluster.restore``: clocks, ledger, random streams, messages under way.
+    """
+
+    rounds: int
+    state: tuple
+    cluster: dict
+
+
+class Checkpoints:
+    """A folder of checkpoints. The same two lines begin a run and, after a crash, go on with it::
+
+        checkpoints = Checkpoints("run-7", every=50)
+        run(sync_sgd(cluster, 0.1, start=checkpoints.resume(cluster)), 1000 - cluster.rounds, checkpoints=checkpoints)
+
+    Parameters
+    ----------
+    folder : path
+        Made if it is not there.
+    every : int
+        Rounds between two checkpoints.
+    keep : int
+        So many are kept; at least two, since the newest may be torn.
+
+    Attributes
+    ----------
+    refused : list of str
+        Why the last call of `latest` or `resume` passed over newer files.
+    """
+
+    def __init__(self, folder, every=1, keep=2):
+        for name, value, least in (("every", every, 1), ("keep", keep, 2)):
+            if not (isinstance(value, numbers.Integral) and value >= least):
+                raise CourseError(f"{name} must be a whole number from {least} on, not {value}")
+        self.folder, self.every, self.keep, self.refused = Path(folder), every, keep, []
+
+    def note(self, state, cluster):
+        """Save, if it is time to: `run` calls it after every step."""
+        if cluster.rounds % self.every == 0:
+            self.save(Checkpoint(cluster.rounds, state, cluster.state()))
+
+    def save(self, checkpoint):
+        """Write a checkpoint, and delete the oldest if there are more than `keep`.
+
+        Whenever the machine stops, there is either the whole new file or none of it, with the older ones untouched.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        _write(self.folder / f"round-{checkpoint.rounds:09d}.checkpoint", to_bytes(checkpoint._asdict()))
+        for path in self._newest_first()[self.keep :]:
+            path.unlink()
+
+    def latest(self):
+        """The newest checkpoint that is whole, or None; torn ones are passed over, and `refused` says why."""
+        self.refused = []
+        for path in self._newest_first():
+            try:
+                return read(path)
+            except CourseError as error:
+                self.refused.append(str(error))
+        return None
+
+    def resume(self, cluster):
+        """Put the machines back to the latest checkpoint; the method's state for ``start=``.
+
+        None, with machines freshly booted, if there is no checkpoint.
+        """
+        checkpoint = self.latest()
+        if checkpoint is None:
+            cluster.start()
+            return None
+        cluster.restore(checkpoint.cluster)
+        return checkpoint.state
+
+    def _newest_first(self):
+        return sorted(self.folder.glob("round-*.checkpoint"), reverse=True)
+
+
+def read(path):
+    """Read one checkpoint.
+
+    Raises
+    ------
+    CourseError
+        If the file is torn or changed: its checksum tells.
+    """
+    try:
+        return Checkpoint(**from_bytes(Path(path).read_bytes()))
+    except CourseError as error:
+        raise CourseError(f"{Path(path).name}: {error}") from None
+
+
+def to_bytes(values):
+    """A dict of arrays, numbers, texts and containers of these, as bytes that begin with their own checksum."""
+    arrays, file = {}, io.BytesIO()
+    rest = json.dumps(pack(values, "x", arrays))
+    np.savez(file, _rest=rest, **arrays)
+    content = file.getvalue()
+    return MAGIC + sha256(content).digest() + content
+
+
+def from_bytes(data):
+    """What `to_bytes` made these bytes from, bit for bit; CourseError if any of them is missing or wrong."""
+    start = len(MAGIC) + sha256().digest_size
+    if data[:start] != MAGIC + sha256(data[start:]).digest():
+        raise CourseError("torn or changed: the checksum does not fit what is there")
+    with np.load(io.BytesIO(data[start:])) as arrays:
+        return unpack(json.loads(str(arrays["_rest"])), arrays)
+
+
+def _write(path, data):
+    """Write a file that is there as a whole or not at all: under another name first, and on the disk before it moves."""
+    part = path.with_suffix(".part")
+    with open(part, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(part, path)
+    if os.name == "posix":  # the new name, too, must be on the disk
+        folder = os.open(path.parent, os.O_RDONLY)
+        os.fsync(folder)
+        os.close(folder)
+
+
+def pack(value, name, arrays):
+    """Arrays go into `arrays`; what is left is JSON, with tuples and non-string keys told apart."""
+    if isinstance(value, np.ndarray):
+        arrays[name] = value
+        return {"array": name}
+    if isinstance(value, dict):
+        pairs = enumerate(value.items())
+        return {"dict": [[pack(k, f"{name}.{j}k", arrays), pack(v, f"{name}.{j}", arrays)] for j, (k, v) in pairs]}
+    if isinstance(value, (tuple, list)):
+        return {type(value).__name__: [pack(v, f"{name}.{j}", arrays) for j, v in enumerate(value)]}
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def unpack(value, arrays):
+    """Undo `pack`."""
+    if not isinstance(value, dict):
+        return value
+    [(kind, content)] = value.items()
+    if kind == "array":
+        return arrays[content]
+    if kind == "dict":
+        return {unpack(k, arrays): unpack(v, arrays) for k, v in content}
+    return {"tuple": tuple, "list": list}[kind](unpack(v, arrays) for v in content)

@@ -31,8 +31,8 @@ class Solving:
             raise CourseError(f"local problems need one centre a worker, ({self.m}, {self.d}), not {V.shape}")
         X, rho = V, np.broadcast_to(rho, (self.m, 1))
         for _ in range(STEPS):
-            self._work()
-            step = self._newton(X, V, rho)
+            self._work(load=1 + self.d / 2)
+            step = self._newton(X, V, rho, tilt)
             if np.all(np.linalg.norm(step, axis=-1) <= 1e-13 * (1 + np.linalg.norm(X, axis=-1))):
                 break
             X = X - self._damping(X, V, rho, tilt, step) * step

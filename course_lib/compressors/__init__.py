@@ -9,8 +9,10 @@ from course_lib.compressors.low_rank import PowerSGD
 from course_lib.compressors.quantisers import QSGD, Float32, Natural, Stochastic, TernGrad, Uniform
 from course_lib.compressors.signs import OneBit, ScaledSign
 from course_lib.compressors.sparse import RandomK, RandomSparsifier, TopK
+from course_lib.compressors.symmetric import SymmetricRank
+from course_lib.compressors.triangle import pack, unpack
 
-#: Every compressor by name.
+#: Every compressor of vectors by name (`SymmetricRank` takes matrices only).
 COMPRESSORS = {
     c.__name__: c
     for c in (
@@ -19,4 +21,4 @@ COMPRESSORS = {
     )
 }  # fmt: skip
 
-__all__ = [*COMPRESSORS, "COMPRESSORS", "Compressor"]
+__all__ = [*COMPRESSORS, "COMPRESSORS", "Compressor", "SymmetricRank", "pack", "unpack"]

@@ -9,6 +9,7 @@ import struct
 import numpy as np
 
 from course_lib.compressors import bits
+from course_lib.compressors.triangle import pack
 
 _COUNT, _PAIR, _UNIT = struct.Struct("<I"), struct.Struct("<II"), struct.Struct("<d")
 _FIRST = {4: 9, 8: 12}  # sign and exponent: the first bits of a number of so many bytes
@@ -214,6 +215,30 @@ class Factors:
         columns, rank = _PAIR.unpack_from(body)
         factors = np.frombuffer(body, dtype, offset=_PAIR.size).reshape(-1, rank)
         return cls(factors[:-columns], factors[-columns:], d)
+
+
+class Eigenpairs:
+    """A symmetric matrix, packed, by some of its eigenvalues and eigenvectors."""
+
+    def __init__(self, scales, vectors, d):
+        self.scales, self.vectors, self.dtype, self.d = scales, vectors, vectors.dtype, d  # (..., r), (..., n, r)
+
+    def values(self):
+        H = (self.vectors * self.scales[..., None, :]) @ np.swapaxes(self.vectors, -1, -2)
+        return pack(H).astype(self.dtype, copy=False)
+
+    def size(self):
+        n, rank = self.vectors.shape[-2:]
+        return _each(self.scales, _COUNT.size + (n + 1) * rank * self.dtype.itemsize)
+
+    def write(self):
+        return _COUNT.pack(self.scales.size) + self.scales.tobytes() + self.vectors.tobytes()
+
+    @classmethod
+    def read(cls, body, d, dtype):
+        (rank,) = _COUNT.unpack_from(body)
+        numbers = np.frombuffer(body, dtype, offset=_COUNT.size)
+        return cls(numbers[:rank], numbers[rank:].reshape(-1, rank), d)
 
 
 def _bits(body):

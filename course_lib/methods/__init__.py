@@ -47,8 +47,11 @@ from course_lib.methods.local import (
     post_local,
     scaffnew,
 )
+from course_lib.methods.natural import kfac, natural_gradient
+from course_lib.methods.quasi_newton import lbfgs
 from course_lib.methods.robust import robust_sgd
-from course_lib.methods.synchronous import parameter_server_sgd, sync_sgd
+from course_lib.methods.second_order import dane, fednl, giant, newton
+from course_lib.methods.synchronous import accelerated_gradient, parameter_server_sgd, sync_sgd
 
 #: Every method by name, for the command line and for comparisons. A new method is one line here.
 METHODS = {m.__name__: m for m in (sync_sgd, parameter_server_sgd)}
@@ -61,6 +64,7 @@ METHODS |= {m.__name__: m for m in (exact_diffusion, choco_sgd, push_sum_sgd, ad
 METHODS |= {m.__name__: m for m in (local_sgd, fedavg, fedprox, scaffold, scaffnew, periodic_averaging)}
 METHODS |= {m.__name__: m for m in (adaptive_local_sgd, fedavgm, fedadam)}
 METHODS |= {m.__name__: m for m in (balanced_sgd, adaptive_batch_sgd, work_queue_sgd, robust_sgd)}
+METHODS |= {m.__name__: m for m in (accelerated_gradient, newton, dane, giant, lbfgs, fednl, natural_gradient, kfac)}
 METHODS |= {m.__name__: m for m in (backup_sgd, deadline_sgd, elastic_sgd, speculative_sgd, coded_sgd)}
 
 __all__ = [*METHODS, "METHODS", "admm_residuals", "delay_adaptive", "epochs", "inverse_time", "method", "post_local"]

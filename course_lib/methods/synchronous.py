@@ -44,3 +44,29 @@ def parameter_server_sgd(cluster, step_size, start=None):
         x = x - step_size(t) * cluster.average(cluster.gather(g))
         t = t + 1
 
+
+@method
+def accelerated_gradient(cluster, step_size, momentum, start=None):
+    """Nesterov's accelerated gradient (1983; 2004): y = x + beta (x - previous), x <- y - eta mean_i g_i(y).
+
+    No method that combines mean gradients needs fewer rounds, up to a constant: sqrt(kappa) where gradient descent
+    takes kappa. For exact gradients.
+
+    Parameters
+    ----------
+    cluster, step_size, start
+        As in `sync_sgd`; 1/L.
+    momentum : float
+        beta; ``bounds.momentum(kappa)``.
+
+    Yields
+    ------
+    x, previous : arrays, shape (..., 1, d)
+    t : int
+    """
+    x, previous, t = start or (*2 * (cluster.start(),), 0)
+    while True:
+        yield x, previous, t
+        y = x + momentum * (x - previous)
+        x, previous = y - step_size(t) * cluster.mean(cluster.gradient(y)), x
+        t = t + 1

@@ -7,7 +7,9 @@ the same model everywhere; leading axes are independent experiments (a sweep ove
 from threadpoolctl import threadpool_limits
 
 from course_lib.problems.base import Problem
+from course_lib.problems.chain import chain
 from course_lib.problems.empirical import Empirical
+from course_lib.problems.information import empirical_fishers, fishers
 from course_lib.problems.linear import LeastSquares, LogisticRegression, SoftmaxRegression
 from course_lib.problems.network import TwoLayerNetwork
 from course_lib.problems.quadratic import Quadratic
@@ -20,6 +22,9 @@ __all__ = [
     "Quadratic",
     "SoftmaxRegression",
     "TwoLayerNetwork",
+    "chain",
+    "empirical_fishers",
+    "fishers",
 ]
 
 # The matrices of a worker are small: a second BLAS thread slows them down (thirty times, where other processes want

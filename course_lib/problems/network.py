@@ -66,6 +66,34 @@ class TwoLayerNetwork(Empirical):
         G = np.concatenate([G.reshape(*G.shape[:-2], -1) for G in (G_first, G_second)], axis=-1)
         return (G + self.l2 * X).reshape(*lead, -1, self.d)
 
+    def kronecker_factors(self, x):
+        """Each worker's factors of K-FAC at a common model, for the first layer and the second.
+
+        A layer's block of the Fisher information is the mean of (a a^T) x (e e^T), a what enters the layer and e the
+        gradient at its output, with labels drawn from the model's own prediction; K-FAC takes the product of the
+        means instead, A x G (Martens and Grosse, 2015). Without l2.
+
+        Parameters
+        ----------
+        x : array, shape (d,) or (1, d)
+
+        Returns
+        -------
+        list of (A, G)
+            Shapes (m, p, p) and (m, hidden, hidden), then (m, hidden, hidden) and (m, C, C).
+        """
+        first, second = self._layers(np.ravel(x))
+        inner, w = np.tanh(first @ _T(self.features)), self.row_weights[:, None]
+        chance = softmax(second @ inner)  # (m, C, n)
+        slope = 1 - inner**2
+        G_second = np.eye(self.outputs) * (chance * w).sum(-1)[:, None] - (chance * w) @ _T(chance)
+        pulled = slope * (_T(second) @ chance)
+        G_first = -(pulled * w) @ _T(pulled)
+        for c in range(self.outputs):
+            one = slope * second[c][:, None]
+            G_first += (one * (w * chance[:, [c]])) @ _T(one)
+        return [(_T(self.features) * w @ self.features, G_first), ((inner * w) @ _T(inner), G_second)]
+
     def scores(self, x, features):
         """Scores of rows (N, p) under a model (d,): shape (N, C)."""
         first, second = self._layers(np.ravel(x))

@@ -7,17 +7,25 @@
 # ---
 
 # %% [markdown]
-# # Homework 4. The rate of asynchronous SGD
+# # Exercise 4: the rate of asynchronous SGD
 #
 # Lecture 4 claimed two things: delay limits the step exactly, and it costs a term $\tau/T$, no more. Here you build
 # both claims yourself: run delayed gradient descent, find its threshold with eigenvalues and then with a formula,
-# prove the rate, and hold your proof's bound against runs that it has not seen.
+# prove the rate, and hold your proof's bound against runs that it has not seen. It goes with
+# [lecture 4](../notebooks/04_asynchronous.ipynb).
+#
+# | task | points | time | difficulty |
+# |---|---|---|---|
+# | 1. Run it | 3 | 15 minutes | easy |
+# | 2. The threshold, by eigenvalues | 3 | 25 minutes | medium |
+# | 3. The threshold, by a formula | 3 | 15 minutes | easy |
+# | 4. The rate, proved | 10 | 60 minutes | graded by hand |
+# | 5. The bound, and its best step | 6 | 30 minutes | medium |
+# | 6. A run that your bound has not seen | | 10 minutes | look and see |
 #
 # Throughout, every gradient is $\tau$ updates old, and nothing moves before the first gradient is there:
 #
 # $$x_0=x_1=\dots=x_\tau,\qquad x_{t+1}=x_t-\eta\,g(x_{t-\tau})\quad(t\ge\tau).$$
-#
-# Fifteen points in code, ten for the proof.
 
 # %%
 import numpy as np

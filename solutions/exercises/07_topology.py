@@ -7,13 +7,22 @@
 # ---
 
 # %% [markdown]
-# # Homework 7. The gap of a graph
+# # Exercise 7: the gap of a graph
 #
 # Lecture 6 measured spectral gaps; here you find them. For nine well-known mixing matrices the gap $1-\rho$,
 # $\rho=\max(|\lambda_2|,|\lambda_m|)$, has a closed form, and one way of thinking gives nearly all of them: *waves*.
-# You write the formulas, hold them against eigenvalues, turn them into a bill, and prove one of them.
+# You write the formulas, hold them against eigenvalues, turn them into a bill, and prove one of them. It goes with
+# [lecture 6](../notebooks/06_decentralized.ipynb).
 #
-# Fourteen points in code, ten for the proof. Checks compare to ten digits: a good approximation is not enough.
+# | task | points | time | difficulty |
+# |---|---|---|---|
+# | 1. Three rings | 4 | 30 minutes | medium |
+# | 2. Path, star, complete graph | 3 | 25 minutes | medium |
+# | 3. Torus, hypercube, exponential graph | 4 | 30 minutes | medium |
+# | 4. The bill | 3 | 15 minutes | easy |
+# | 5. Prove it | 10 | 60 minutes | graded by hand |
+#
+# Checks compare to ten digits: a good approximation is not enough.
 
 # %%
 import numpy as np

@@ -7,14 +7,22 @@
 # ---
 
 # %% [markdown]
-# # Homework 8. Gradient tracking, and how fast it really is
+# # Exercise 8: gradient tracking, and how fast it really is
 #
 # In lecture 6 gradient tracking reached the optimum where Algorithm 7.1 stalled, on graphs that lose links, too. Here
 # you write it, find the matrix that *is* the method on quadratics, read off its exact rate, and tune it. Then you
-# say when you would use it, and when not.
+# say when you would use it, and when not. It goes with [lecture 6](../notebooks/06_decentralized.ipynb).
+#
+# | task | points | time | difficulty |
+# |---|---|---|---|
+# | 1. The method | 5 | 30 minutes | medium |
+# | 2. The matrix that it is | 4 | 30 minutes | hard |
+# | 3. The exact rate | 3 | 15 minutes | easy |
+# | 4. Tune it | | 15 minutes | look and see |
+# | 5. When to use it | 8 | 30 minutes | graded by hand |
 #
 # Throughout, worker $i$ holds $f_i(x)=\frac12\sum_ja_{ij}(x_j-b_{ij})^2$: its curvatures `curvature[i]` and its own
-# minimiser `minimisers[i]`. Twelve points in code, eight for the essay.
+# minimiser `minimisers[i]`.
 
 # %%
 import numpy as np

@@ -151,8 +151,7 @@ def run(method, rounds, record_every=1, quiet=False, checkpoints=None):
         silent = quiet or "TQDM_DISABLE" in os.environ  # tqdm.notebook does not read it
         bar = tqdm(total=rounds, desc=history.name, unit="round", delay=2, leave=False, disable=silent)
         with bar:
-            for k in range(under_way, rounds + 1):
-                state = next(method)
+            for k, state in zip(range(under_way, rounds + 1), method):  # only a rank that served another stops early
                 cluster.rounds += k > 0
                 if checkpoints is not None and k > 0:
                     checkpoints.note(state, cluster)
@@ -191,7 +190,7 @@ def sweep(make, values):
 
 def _record(history, cluster, state):
     problem = cluster.problem
-    models = _tuple(state)[0]
+    models = _together(cluster, _tuple(state)[0])
     common = models.shape[-2] == 1  # all workers hold the same model
     model = models if common else cluster.average(models)
     history.rounds.append(cluster.rounds)
@@ -205,6 +204,11 @@ def _record(history, cluster, state):
     if hasattr(problem, "accuracy"):
         history.accuracy.append(problem.accuracy(model))
     history.model = model
+
+
+def _together(cluster, models):
+    """The models of all workers; real machines hold only their own."""
+    return cluster.together(models) if hasattr(cluster, "together") else models
 
 
 def _verdict(history):

@@ -1,4 +1,10 @@
-"""The narrow waist: what a method sees of the machines."""
+"""The narrow waist: what a method sees of the machines.
+
+Real machines, `MPICluster`, `EngineCluster` and `launch`, need the extra ``course_lib[cluster]``; they are loaded
+when they are first asked for.
+"""
+
+from importlib import import_module
 
 from course_lib.clusters.arrivals import Arrival, Order
 from course_lib.clusters.faults import Byzantine, Crashes, Loss, Partition
@@ -34,3 +40,11 @@ __all__ = [
     "Wires",
     "slow_worker",
 ]
+
+REAL = {"MPICluster": "mpi", "EngineCluster": "engines", "launch": "launching"}
+
+
+def __getattr__(name):
+    if name not in REAL:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{REAL[name]}"), name)

@@ -134,7 +134,7 @@ def from_bytes(data):
 
 
 def _write(path, data):
-    """Write a file that is there as a whole or not at all: under another name first, and on the disk before it moves."""
+    """Write a file as a whole or not at all: under another name first, and on the disk before it moves."""
     part = path.with_suffix(".part")
     with open(part, "wb") as file:
         file.write(data)

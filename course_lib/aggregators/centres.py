@@ -8,31 +8,32 @@ from course_lib.aggregators.base import Aggregator, minority, numbers
 from course_lib.aggregators.coordinates import CoordinateMedian
 from course_lib.errors import CourseError
 
-_TINY = 1e-12  # of the spread: nearer than that to a row, Weiszfeld's weights stop growing
+_STEPS = 1000  # of Weiszfeld's, at most
+_NEAR = 1e-12  # of the spread: so near to a row is on it
 
 
 @dataclass(frozen=True)
 class GeometricMedian(Aggregator):
     """The point whose distances to all rows have the smallest sum (RFA: Pillutla, Kakade and Harchaoui, 2022).
 
-    Found by Weiszfeld's steps, z <- sum_i w_i v_i / sum_i w_i with w_i = 1 / ||v_i - z||. Condition: f < m/2.
+    It is where unit vectors towards all rows balance, sum_i (v_i - z) / ||v_i - z|| = 0. Condition: f < m/2.
 
     Parameters
     ----------
-    steps : int
-        At most so many.
+    precision : float
+        It is there when a step is shorter than so much of the median distance to a row.
     """
 
-    steps: int = 200
+    precision: float = 1e-6
 
     def combine(self, V, last, t):
         V = numbers(V)
         z = CoordinateMedian()(V)
-        least = _TINY * np.median(lengths(V - z), axis=-2, keepdims=True) + np.finfo(float).tiny
-        for _ in range(self.steps):
-            w = least / np.maximum(lengths(V - z), least)  # at most 1, however near a row is
-            before, z = z, (w * V).sum(-2, keepdims=True) / w.sum(-2, keepdims=True)
-            if np.all(lengths(z - before) <= 1e3 * least):
+        spread = np.median(lengths(V - z), axis=-2, keepdims=True)
+        for _ in range(_STEPS):
+            step = weiszfeld(V - z, _NEAR * spread)
+            z = z + step
+            if np.all(lengths(step) <= self.precision * spread):
                 break
         return z
 
@@ -40,8 +41,32 @@ class GeometricMedian(Aggregator):
         return minority(m)
 
     def check(self, m):
-        if not self.steps >= 1:
-            raise CourseError(f"the geometric median takes at least one step, not {self.steps}")
+        if not self.precision > 0:
+            raise CourseError(f"the precision must be positive, not {self.precision}")
+
+
+def weiszfeld(away, near):
+    """A step of Weiszfeld (1937), to sum_i w_i v_i / sum_i w_i with w_i = 1 / ||v_i - z||, from z = 0.
+
+    Rows that lie on z pull with strength one each against any move (Vardi and Zhang, 2000).
+
+    Parameters
+    ----------
+    away : array, shape (..., m, d)
+        v_i - z.
+    near : array, shape (..., 1, 1)
+        So near is on z.
+
+    Returns
+    -------
+    array, shape (..., 1, d)
+    """
+    distance = lengths(away)
+    here = distance <= near
+    w = np.where(here, 0.0, 1 / np.where(here, 1.0, distance))
+    pull = (w * away).sum(-2, keepdims=True)
+    held = here.sum(-2, keepdims=True) / np.maximum(lengths(pull), np.finfo(float).tiny)
+    return np.maximum(1 - held, 0) * pull / np.maximum(w.sum(-2, keepdims=True), np.finfo(float).tiny)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from course_lib.bounds.asynchronous import (
     total_staleness,
     wait_for_slowest,
 )
+from course_lib.bounds.byzantine import byzantine_floor, geometric_median_error, krum_error
 from course_lib.bounds.compression import (
     best_k,
     compressed_convex,
@@ -98,6 +99,7 @@ __all__ = [
     "best_k",
     "best_local_steps",
     "bill",
+    "byzantine_floor",
     "chebyshev_consensus",
     "checkpoint_overhead",
     "choco_gossip",
@@ -127,8 +129,10 @@ __all__ = [
     "expected_slowest",
     "fair_time",
     "fastest_delayed_step",
+    "geometric_median_error",
     "gradient_steps",
     "heard",
+    "krum_error",
     "kth_exponential",
     "kth_pareto",
     "local_bias",

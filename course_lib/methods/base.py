@@ -55,6 +55,10 @@ def method(generator):
             if not hasattr(arguments["compressor"], "send"):
                 raise CourseError(f"{generator.__name__} needs a compressor, such as compressors.TopK(10)")
             arguments["compressor"].check(arguments["cluster"].d)
+        if "aggregator" in arguments:
+            _check_rule(generator.__name__, arguments["aggregator"], arguments["cluster"].problem)
+        if not 0 <= arguments.get("momentum", 0.0) < 1:
+            raise CourseError(f"momentum must be at least 0 and below 1, not {arguments['momentum']}")
         return generator(*bound.args, **bound.kwargs)
 
     return checked
@@ -75,6 +79,15 @@ def _counts(local_steps):
     if not (isinstance(local_steps, numbers.Integral) and local_steps >= 1):
         raise CourseError(f"local_steps must be a whole number from 1 on, not {local_steps}")
     return lambda t: local_steps
+
+
+def _check_rule(name, aggregator, problem):
+    """A robust rule that fits so many workers, all of which count the same."""
+    if not hasattr(aggregator, "tolerates"):
+        raise CourseError(f"{name} needs a robust rule, such as aggregators.CoordinateMedian()")
+    aggregator.check(problem.m)
+    if np.ptp(problem.weights) > 1e-12:
+        raise CourseError(f"{name} counts every worker the same: build the problem with weights='equal'")
 
 
 def _one_step_a_replicate(step_size, cluster):

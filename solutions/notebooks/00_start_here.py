@@ -116,15 +116,67 @@ check("start-average", average)
 # %% [markdown]
 # ## Where to go
 #
-# | Lecture | answers |
-# |---|---|
-# | [1. The setting](01_setting.ipynb) | what are we minimising, and what does a message cost? |
-# | [2. Synchronous SGD](02_synchronous.ipynb) | up to how many machines does training get faster? |
-# | [3. Compression](03_compression.ipynb) | how much of a message can be left out? |
-# | [4. Asynchronous methods](04_asynchronous.ipynb) | what if nobody waits? |
-# | [5. Local methods](05_local.ipynb) | may workers talk less often? |
-# | [6. Decentralised methods](06_decentralized.ipynb) | do we need a centre? |
+# | Lecture | answers | exercises |
+# |---|---|---|
+# | [1. The setting](01_setting.ipynb) | what are we minimising, and what does a message cost? | [1](../exercises/01_all_reduce.ipynb) |
+# | [2. Synchronous SGD](02_synchronous.ipynb) | up to how many machines does training get faster? | |
+# | [3. Compression](03_compression.ipynb) | how much of a message can be left out? | [2](../exercises/02_compression.ipynb), [3](../exercises/03_complexity.ipynb) |
+# | [4. Asynchronous methods](04_asynchronous.ipynb) | what if nobody waits? | [4](../exercises/04_async_rate.ipynb) |
+# | [5. Local methods](05_local.ipynb) | may workers talk less often? | [5](../exercises/05_adaptive_communication.ipynb), [6](../exercises/06_heterogeneity.ipynb) |
+# | [6. Decentralised methods](06_decentralized.ipynb) | do we need a centre? | [7](../exercises/07_topology.ipynb), [8](../exercises/08_gradient_tracking.ipynb) |
 #
-# Homework is in the folder `exercises`; begin with [all-reduce](../exercises/01_all_reduce.ipynb) after lecture 1.
-# *Think* cells ask for your own words, and are graded by a human. You need Python, stochastic gradient descent for one
-# machine, and enough linear algebra for eigenvalues.
+# Symbols, words, theorem cards and books are listed in [To look things up](11_reference.ipynb).
+#
+# **How far am I?** `python -m course_lib.grading check` in a terminal runs the public checks of all your notebooks and
+# says what is right, what is not, and what is still to do. *Think* cells ask for your own words, and are graded by a
+# human.
+#
+# **Little time?** *An hour, as a practitioner:* this page, then "What a message costs" in lecture 1, "Linear speed-up,
+# and where it ends" in lecture 2, and the table under "When to use it" at the end of each lecture. *A day, as a
+# workshop:* lectures 1 and 2 in the morning with exercise 1 up to the ring; after lunch lecture 3 or 5, whichever is
+# closer to what you do, with its stubs; the last hour is for arguing about the *Think* questions.
+#
+# ## What you will be able to do
+#
+# | You will ... | learned in | tested in |
+# |---|---|---|
+# | know the methods, and read and check their analysis | lectures 2 to 6 | exercises 4, 6, 7, 8, and every theorem card's check |
+# | say what communication costs, and what the bottleneck is | lectures 1, 3 | exercises 1, 3 |
+# | write synchronous and asynchronous methods | lectures 2, 4, 6 | exercises 1, 4, 8, all stubs |
+# | design methods that talk less | lectures 3, 5 | exercises 2, 5 |
+#
+# ## Are you ready? Five questions
+#
+# Answer each before you open it. Four right: begin. Fewer: the last line of each tells where to read up.
+#
+# <details><summary><b>1.</b> SGD with a constant step, noisy gradients, a strongly convex loss. Where does it end?</summary>
+#
+# It does not end: it comes near the minimiser and then jitters around it, at a mean squared distance in proportion to
+# the step. Only shrinking steps bring it there. *Read: Bottou, Curtis and Nocedal (2018), sections 3 and 4.*
+# </details>
+#
+# <details><summary><b>2.</b> f is L-smooth and μ-strongly convex. Between which multiples of |x - x*|² lies f(x) - f*?</summary>
+#
+# Between $\frac\mu2$ and $\frac L2$ times it. Their ratio, the condition number, decides how many steps gradient descent
+# takes. *Read: S. Boyd and L. Vandenberghe (2004), Convex Optimization, section 9.1.*
+# </details>
+#
+# <details><summary><b>3.</b> Nine tenths of a programme can run on many machines at once. How much faster can it get?</summary>
+#
+# Ten times, with infinitely many machines; 5.3 times with ten. This is Amdahl's law. *Read: any first chapter on
+# parallel computing.*
+# </details>
+#
+# <details><summary><b>4.</b> A message takes 1 ms and then a second a gigabyte. What takes longer, a thousand messages of a kilobyte one after another, or one of 100 megabytes?</summary>
+#
+# The thousand: 1.001 s against 0.101 s. Latency is paid a message, bandwidth a byte. *Read: lecture 1 teaches it; none
+# needed before.*
+# </details>
+#
+# <details><summary><b>5.</b> W is symmetric with eigenvalues 1, 0.9 and -0.95. How fast does Wᵗx approach its limit?</summary>
+#
+# Like $0.95^t$: the sign of an eigenvalue does not matter, its size does. *Read: the chapter on eigenvalues of any
+# book on linear algebra.*
+# </details>
+#
+# And in Python you should know what `G.mean(axis=0)` has for a shape when `G` has `(8, 50)`: `(50,)`.

@@ -512,18 +512,18 @@ network_explorer
 #
 # ## Reading
 #
-# - F. Seide et al. (2014), *1-Bit Stochastic Gradient Descent and its Application to Data-Parallel Distributed
-#   Training of Speech DNNs*, Interspeech. Error feedback, as engineers found it; the lesson misquotes the title.
-# - D. Alistarh et al. (2017), *QSGD: Communication-Efficient SGD via Gradient Quantization and Encoding*, NIPS.
+# - F. Seide et al. (2014), *1-bit stochastic gradient descent and its application to data-parallel distributed
+#   training of speech DNNs*, Interspeech. Error feedback, as engineers found it; the lesson misquotes the title.
+# - D. Alistarh et al. (2017), *QSGD: communication-efficient SGD via gradient quantization and encoding*, NIPS.
 #   Lemma 3.1, and how to code small integers.
-# - S. U. Stich, J.-B. Cordonnier and M. Jaggi (2018), *Sparsified SGD with Memory*, NeurIPS. A short proof that memory
+# - S. U. Stich, J.-B. Cordonnier and M. Jaggi (2018), *Sparsified SGD with memory*, NeurIPS. A short proof that memory
 #   makes compression free at leading order.
-# - S. P. Karimireddy et al. (2019), *Error Feedback Fixes SignSGD and other Gradient Compression Schemes*, ICML. The
+# - S. P. Karimireddy et al. (2019), *Error feedback fixes SignSGD and other gradient compression schemes*, ICML. The
 #   counterexamples in one dimension.
-# - K. Mishchenko et al. (2019), *Distributed Learning with Compressed Gradient Differences*. DIANA.
-# - T. Vogels, S. P. Karimireddy and M. Jaggi (2019), *PowerSGD: Practical Low-Rank Gradient Compression for
-#   Distributed Optimization*, NeurIPS. What one would run on a real network, with timings.
-# - A. Beznosikov et al. (2020), *On Biased Compression for Distributed Learning*. The three quadratics, and a zoo of
+# - K. Mishchenko et al. (2019), *Distributed learning with compressed gradient differences*. DIANA.
+# - T. Vogels, S. P. Karimireddy and M. Jaggi (2019), *PowerSGD: practical low-rank gradient compression for
+#   distributed optimization*, NeurIPS. What one would run on a real network, with timings.
+# - A. Beznosikov et al. (2020), *On biased compression for distributed learning*. The three quadratics, and a zoo of
 #   compressors.
-# - P. Richtárik, I. Sokolov and I. Fatkhullin (2021), *EF21: A New, Simpler, Theoretically Better, and Practically
-#   Faster Error Feedback*, NeurIPS. Read the first five pages.
+# - P. Richtárik, I. Sokolov and I. Fatkhullin (2021), *EF21: a new, simpler, theoretically better, and practically
+#   faster error feedback*, NeurIPS. Read the first five pages.

@@ -62,9 +62,6 @@ LABELS = {
     "giant": "GIANT",
     "lbfgs": "L-BFGS",
     "natural_gradient": "natural gradient",
-    "fednl": "FedNL",
-    "kfac": "K-FAC",
-    "accelerated_gradient": "accelerated gradient",
     "iag": "table of gradients",
     "hogwild_sgd": "Hogwild",
     "adaptive_compressed_sgd": "adaptive compression",
@@ -91,6 +88,9 @@ LABELS = {
     "elastic_sgd": "elastic SGD",
     "speculative_sgd": "speculation",
     "coded_sgd": "gradient coding",
+    "fednl": "FedNL",
+    "kfac": "K-FAC",
+    "accelerated_gradient": "accelerated gradient",
 }
 
 CLOCKS = {"rounds": "rounds", "bytes": "bytes sent", "seconds": "simulated seconds"}

@@ -24,6 +24,7 @@ from course_lib.clusters import SimulatedCluster
 from course_lib.clusters.faults import Byzantine
 from course_lib.errors import CourseError
 from course_lib.experiment import run, sweep
+from course_lib.explorers import byzantine as scene
 from course_lib.methods import parameter_server_sgd, robust_sgd
 from course_lib.problems import Quadratic, SoftmaxRegression
 
@@ -520,3 +521,30 @@ def test_unequal_weights_are_refused():
     problem = Quadratic(np.ones((3, 1, 1)), np.zeros((3, 1)), weights=[1, 2, 3])
     with pytest.raises(CourseError, match="equal"):
         robust_sgd(SimulatedCluster(problem), 0.1, Mean())
+
+
+# ---- the explorer's numbers -----------------------------------------------------------------------------
+
+
+def explored(**values):
+    """Root mean square error of each rule in the explorer, by name."""
+    values = {"attack": "sign flip", "liars": 5, "strength": 1, "spread": 0.3} | values
+    V = scene.sent(values["attack"], values["liars"], values["strength"], values["spread"])
+    error = np.sqrt(((scene.answers(V, values["liars"], values["spread"]) - scene.TRUTH) ** 2).sum(-1).mean(-1))
+    return dict(zip(scene.NAMES, error))
+
+
+def test_explorer_without_liars_the_mean_has_the_error_that_theory_says():
+    error = explored(liars=0, spread=0.5)
+    assert error["mean"] == pytest.approx(0.5 * np.sqrt(2 / scene.M), rel=0.15)  # a hundred experiments
+    assert error["median"] > 1.3 * error["mean"], "different data lie to one side, and the median follows most of them"
+
+
+def test_explorer_loud_lies_move_the_mean_alone():
+    error = explored(strength=100)
+    assert error.pop("mean") > 10 and max(error.values()) < 1
+
+
+def test_explorer_a_small_lie_hurts_krum_most():
+    error = explored(attack="inner product", liars=6, strength=0.2, spread=0.8)
+    assert max(error, key=error.get) == "Krum" and error["Krum"] > 2 * error["mean"]

@@ -20,7 +20,7 @@ class Racing:
 
     def punctual(self, deadline):
         """The workers that are done within so many seconds of the round's beginning, or else the first that is."""
-        late = self._began.min() + deadline
+        late = np.min(self._began) + deadline
         workers = np.flatnonzero(self.clock <= late)
         if not workers.size:
             return self.first(1)
@@ -31,14 +31,14 @@ class Racing:
 
         Who was down or cut off comes back as soon as it can, and takes part in the round that begins next.
         """
-        up = self._began if self._up is None else np.maximum(self._began, self._up)
-        stays = up <= self._began.min()
+        up = np.maximum(self._began, np.zeros(self.m) if self._up is None else self._up)
+        stays = up <= np.min(self._began)
         if not stays.any():
             stays[self.clock.argmin()] = True
         for cut, _ in self._those(Partition):
             away = cut.side(self.m) & cut.lasts(self.clock[stays].max())
             stays, up = stays & ~away, np.where(away, np.maximum(up, cut.end), up)
-        return self._quorum(np.flatnonzero(stays), back=np.where(stays, 0.0, up))
+        return self._quorum(np.flatnonzero(stays), back=np.where(stays, 0, up))
 
     def speculate(self, copies):
         """Begin the last few gradients a second time, on machines that are done; whichever is done first counts.
@@ -83,10 +83,10 @@ class Racing:
         if not (isinstance(count, (int, np.integer)) and 1 <= count <= most):
             raise CourseError(f"this needs a whole number of workers from 1 to {most}, not {count}")
 
-    def _quorum(self, workers, meet=None, back=0.0):
+    def _quorum(self, workers, meet=None, back=0):
         """The team of these; the others stop when the team meets, unless they are away until `back`."""
         meet = self.clock[workers].max() if meet is None else meet
-        self._stop(np.maximum(np.minimum(self.clock, meet), back))
+        self._stop(np.where(back > 0, back, np.minimum(self.clock, meet)))
         return Quorum(self, workers, self.problem.weights, meet)
 
     def _stop(self, clock):

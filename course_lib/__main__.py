@@ -12,7 +12,8 @@ EPILOG = """examples:
   python -m course_lib run sync_sgd step_size=0.5 --batch-size 16
   python -m course_lib run dsgd step_size=0.2 W=ring --workers 16 --out dsgd.npz
   python -m course_lib run error_feedback_sgd step_size=0.5 'compressor=TopK(10)'
-  mpiexec -n 4 python -m course_lib run local_sgd step_size=0.2 local_steps=8"""
+  mpiexec -n 4 python -m course_lib run local_sgd step_size=0.2 local_steps=8
+  python -m course_lib plan ResNet-50 64 --compute 0.2 --bandwidth 1.25e9"""
 
 #: Set by those who start MPI ranks: Open MPI, MPICH and Intel, PMIx (Slurm).
 RANKS = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK")
@@ -75,6 +76,16 @@ def _setting(text, workers):
         raise CourseError(f"{text!r} is no setting: write step_size=0.5, W=ring or 'compressor=TopK(10)'") from None
 
 
+def plan(arguments):
+    """Predict which method gets there first on a cluster."""
+    from course_lib import planner
+
+    given = {name: value for name, value in vars(arguments).items() if name not in ("run", "stragglers")}
+    if given["parameters"].replace("_", "").isdigit():
+        given["parameters"] = int(given["parameters"])
+    print(planner.plan(**given | {"compute": planner.STRAGGLERS[arguments.stragglers](arguments.compute)}))
+
+
 def parser():
     """The command line."""
     top = argparse.ArgumentParser(
@@ -97,6 +108,23 @@ def parser():
     verb.add_argument("--seed", type=int, default=0)
     verb.add_argument("--out", type=Path, help="file for the history, .npz")
     verb.set_defaults(run=run)
+
+    verb = verbs.add_parser(
+        "plan", help="predict which method suits a cluster",
+        description="Seconds of each all-reduce, time to the target for each family of methods, the bottleneck, and "
+        "what to change first.",
+    )  # fmt: skip
+    verb.add_argument("parameters", help="how many, or a model: ResNet-50, BERT-large, 'Llama-3 8B', GPT-3 ...")
+    verb.add_argument("workers", type=int, help="2 to 100,000")
+    verb.add_argument("--compute", type=float, default=0.1, help="mean seconds of one worker's gradient (%(default)s)")
+    verb.add_argument("--latency", type=float, default=5e-5, help="seconds (%(default)s)")
+    verb.add_argument("--bandwidth", type=float, default=1.25e9, help="bytes a second (%(default)s)")
+    verb.add_argument("--stragglers", choices=("none", "mild", "memoryless", "heavy tail"), default="none")
+    verb.add_argument("--condition", type=float, default=100.0, help="of the curvature (%(default)s)")
+    verb.add_argument("--noise", type=float, default=1.0, help="variance of a gradient over its square (%(default)s)")
+    verb.add_argument("--heterogeneity", type=float, default=0.0, help="0: workers hold alike data; up to 0.9")
+    verb.add_argument("--target", type=float, default=0.01, help="share of the first loss that is left (%(default)s)")
+    verb.set_defaults(run=plan)
     return top
 
 

@@ -30,12 +30,13 @@ def curved(generator):
 
     @functools.wraps(generator)
     def single(*args, **kwargs):
+        kwargs = {name: value for name, value in kwargs.items() if value is not None}  # None is left out
         started = checked(*args, **kwargs)  # refuses what does not fit the signature
         given = signature.bind(*args, **kwargs).arguments
         if given["cluster"].replicates is not None or np.ndim(given.get("step_size")):
             raise CourseError(f"{generator.__name__} runs one experiment at a time: no replicates, a single step size")
         for name in ("memory", "pieces"):
-            whole = given.get(name) or 1  # None is left out
+            whole = given.get(name, 1)
             if not (isinstance(whole, numbers.Integral) and whole >= 1):
                 raise CourseError(f"{name} must be a whole number from 1 on, not {whole}")
         for name in ("rho", "damping"):

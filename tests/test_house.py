@@ -46,8 +46,8 @@ def conda():
 def test_conda_solves_python_alone_and_pip_installs_what_was_tested():
     packages, pip = conda()
     assert {re.split("[=<>]", entry)[0] for entry in packages} <= {"python", "pip", "openmpi", "mpich"}
-    assert pip == ["-c constraints.txt", "-e .[lab]"]
-    assert "lab" in PROJECT["optional-dependencies"]
+    assert pip == ["-c constraints.txt", "-e .[lab,cluster]"]
+    assert {"lab", "cluster"} <= set(PROJECT["optional-dependencies"])
 
 
 def test_condas_python_is_one_that_the_package_allows():

@@ -36,14 +36,14 @@ class Failing:
     def _work(self, workers=None, load=1.0):
         """These workers (all of them if left out) compute a gradient each, or `load` of them."""
         who = self._everyone if workers is None else workers
-        start, seconds = self.clock[who], load * self.compute.at(self.seconds).sample(self._timer, who)
-        self._began, self._up = self.clock, None  # for those who drop the late and the lost
+        seconds = load * self.compute.at(self.seconds).sample(self._timer, who)
+        self._began, self._up = self._now, None  # for those who drop the late and the lost
         if self.faults:
-            self._crash(who, start, np.broadcast_to(seconds, who.shape))
+            self._crash(who, self.clock[who], np.broadcast_to(seconds, who.shape))
         elif workers is None:
-            self._pass("compute", start + seconds)
+            self._pass("compute", self._now + seconds)
         else:
-            self._of_some("compute", workers, start + seconds)
+            self._of_some("compute", workers, self.clock[workers] + seconds)
 
     def _crash(self, who, start, seconds):
         """The same, with machines that crash on the way; what they lose is begun again after the repair."""

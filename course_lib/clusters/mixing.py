@@ -66,9 +66,11 @@ class Mixing:
     def _exchange(self, mixer, size, operation):
         if size not in mixer.bills:
             entry = operation, mixer.messages, mixer.messages * size
-            mixer.bills[size] = self.link.hearing(mixer.heard, mixer.first, size), entry
+            trips = self.link.hearing(mixer.heard, mixer.first, size)
+            mixer.bills[size] = float(trips[0]) if np.ptp(trips) == 0 else trips, entry
         trip, entry = mixer.bills[size]
-        ready = np.maximum.reduceat(self.clock.take(mixer.heard), mixer.first)
+        alike = isinstance(self._now, float)
+        ready = self._now if alike else np.maximum.reduceat(self._now.take(mixer.heard), mixer.first)
         if self.faults:
             ready, trip = self._hindered_neighbours(ready, trip, mixer, size)
         self._pass("wait", ready)

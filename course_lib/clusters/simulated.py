@@ -100,7 +100,7 @@ class SimulatedCluster(Mixing, Compressing, Solving, Selecting, Balancing, Faili
         array
             The initial model; with a leading axis when there are replicates.
         """
-        self.rounds, self.clock, self._still = 0, np.zeros(self.m), np.zeros(self.m)
+        self.rounds, self._now = 0, 0.0
         self.ledger = Counter()  # (operation, messages, bytes) -> how often
         self.spans = deque(maxlen=max(200_000 // self.m, 4))  # the last ones, so that memory is bounded
         self._streams, self._draws, self.selections = Streams(self.seed, 1), Draws(self.seed, self.m), 0
@@ -179,9 +179,20 @@ class SimulatedCluster(Mixing, Compressing, Solving, Selecting, Balancing, Faili
     # ---- what the experiment reads ----------------------------------------------------------------------
 
     @property
+    def clock(self):
+        """Each worker's clock in seconds, shape (m,)."""
+        if isinstance(self._now, float):
+            self._now = np.full(self.m, self._now)
+        return self._now
+
+    @clock.setter
+    def clock(self, seconds):
+        self._now = seconds  # a float where all clocks are alike: quicker, and after a barrier they are
+
+    @property
     def seconds(self):
         """Simulated time: the clock of the worker that is furthest on."""
-        return float(self.clock.max())
+        return self._now if isinstance(self._now, float) else float(self._now.max())
 
     @property
     def messages(self):
@@ -242,16 +253,16 @@ class SimulatedCluster(Mixing, Compressing, Solving, Selecting, Balancing, Faili
     # ---- clocks and bills -------------------------------------------------------------------------------
 
     def _pass(self, kind, end):
-        self.spans.append((kind, None, self.clock, end))
-        self.clock = end
+        self.spans.append((kind, None, self._now, end))
+        self._now = end
 
     def _barrier(self, seconds, messages=0, size=0, streams=1):
         """All wait for the slowest, then send so many messages together, `streams` at a time, for so many seconds."""
-        meet = np.maximum.reduce(self.clock)
+        meet = self.seconds
         if self.faults:
             meet, seconds = self._hindered(meet, seconds, messages, size, streams)
         self._pass("wait", meet)
-        self._pass("send", self._still + (meet + seconds))
+        self._pass("send", meet + seconds)
 
     def _all_reduce(self, words, size):
         """An all-reduce of so many words of `size` bytes."""

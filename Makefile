@@ -16,8 +16,9 @@ lab: $(VENV)/lab     ## open the course in JupyterLab
 	$(RUN) -m jupyterlab notebooks/00_start_here.ipynb $(if $(filter 0,$(shell id -u)),--allow-root)
 
 test: $(VENV)/test tools   ## run all tests
-	@echo "Lint and layering ..."
+	@echo "Lint, spelling and layering ..."
 	$(RUN) -m ruff check .
+	$(VENV)/bin/codespell course_lib solutions tests README.md --skip '*.ipynb'
 	$(VENV)/bin/lint-imports
 	@echo "Tests ..."
 	$(RUN) -m pytest -n 2 --dist loadgroup

@@ -91,7 +91,7 @@ class Table(str):
 
 
 CARD = re.compile(r"\*\*Theorem card (\d+\.\d+): (.+?)\.?\*\*\s+\*\((.+?)\)\*", re.DOTALL)
-BOOK = re.compile(r"^- ([^*]+?) \((\d{4})\), (\*[^*]+\*(?:, [^.;]*)?)[.;]", re.MULTILINE)
+BOOK = re.compile(r"^- ([^*]+?) \((\d{4})\), (\*[^*]+\*(?:,\s[^.;]*)?)[.;]", re.MULTILINE)
 
 
 def theorem_cards(folder="."):
@@ -153,3 +153,49 @@ def _lectures(folder):
 
 def _one_line(text):
     return " ".join(text.split())
+
+
+class Shaded:
+    """Numbers in rows and columns, as text and, in a notebook, with the bad ones shaded."""
+
+    def __init__(self, rows, columns, badness, form):
+        self.rows, self.columns, self.badness, self.form = rows, columns, badness, form
+
+    def __repr__(self):
+        left = max(map(len, self.rows)) + 1
+        widths = [max(len(name), 7) + 2 for name in self.columns]
+        lines = ["".join([" " * left, *(f"{name:>{w}}" for name, w in zip(self.columns, widths))])]
+        for name, values in self.rows.items():
+            cells = (f"{format(value, self.form):>{w}}" for value, w in zip(values, widths))
+            lines.append("".join([f"{name:{left}}", *cells]))
+        return "\n".join(lines)
+
+    def _repr_html_(self):
+        head = "".join(f"<th>{name}</th>" for name in self.columns)
+        body = "".join(f"<tr><th>{name}</th>{self._cells(values)}</tr>" for name, values in self.rows.items())
+        return f"<table><tr><th></th>{head}</tr>{body}</table>"
+
+    def _cells(self, values):
+        strength = (0.6 * float(np.clip(self.badness(value), 0, 1)) for value in values)
+        shades = (f"background: rgba(230, 120, 0, {s:.2f})" for s in strength)
+        return "".join(f'<td style="{shade}">{v:{self.form}}</td>' for shade, v in zip(shades, values))
+
+
+def shaded(rows, columns, badness, form=".3g"):
+    """Show numbers side by side.
+
+    Parameters
+    ----------
+    rows : dict of str to list of float
+        Name and values of each row.
+    columns : sequence of str
+    badness : callable
+        From a value to a number between 0 (white) and 1 (dark).
+    form : str
+        How values are written.
+
+    Returns
+    -------
+    Shaded
+    """
+    return Shaded(rows, list(columns), badness, form)

@@ -13,7 +13,8 @@ EPILOG = """examples:
   python -m course_lib run dsgd step_size=0.2 W=ring --workers 16 --out dsgd.npz
   python -m course_lib run error_feedback_sgd step_size=0.5 'compressor=TopK(10)'
   mpiexec -n 4 python -m course_lib run local_sgd step_size=0.2 local_steps=8
-  python -m course_lib plan ResNet-50 64 --compute 0.2 --bandwidth 1.25e9"""
+  python -m course_lib plan ResNet-50 64 --compute 0.2 --bandwidth 1.25e9
+  python -m course_lib study scalability --quick"""
 
 #: Set by those who start MPI ranks: Open MPI, MPICH and Intel, PMIx (Slurm).
 RANKS = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK")
@@ -86,6 +87,20 @@ def plan(arguments):
     print(planner.plan(**given | {"compute": planner.STRAGGLERS[arguments.stragglers](arguments.compute)}))
 
 
+def study(arguments):
+    """Run a study whole, or what is left of it, and write its figure and tables."""
+    from course_lib import studies
+
+    try:
+        results = studies.study(arguments.name).run(arguments.quick, arguments.cache)
+    except KeyboardInterrupt:
+        print("\nstopped: all runs that were finished are kept; the same command goes on from there", file=sys.stderr)
+        return 130
+    print(results)
+    print(f"\nwritten to {arguments.out}/: {', '.join(results.save(arguments.out))}")
+    return 0 if all(c.holds for c in results.conclusions) else 1
+
+
 def parser():
     """The command line."""
     top = argparse.ArgumentParser(
@@ -125,6 +140,17 @@ def parser():
     verb.add_argument("--heterogeneity", type=float, default=0.0, help="0: workers hold alike data; up to 0.9")
     verb.add_argument("--target", type=float, default=0.01, help="share of the first loss that is left (%(default)s)")
     verb.set_defaults(run=plan)
+
+    verb = verbs.add_parser(
+        "study", help="run one of the four studies",
+        description="Run a grid of experiments, keep each on disk, and write a figure and tables. Stopped and started "
+        "again, it goes on where it was.",
+    )  # fmt: skip
+    verb.add_argument("name", help="scalability, communication, compression or faults")
+    verb.add_argument("--quick", action="store_true", help="the short form: under a minute")
+    verb.add_argument("--cache", type=Path, help="folder in which runs are kept (default: the user's cache folder)")
+    verb.add_argument("--out", type=Path, default=Path("study"), help="folder for the figure and tables (%(default)s)")
+    verb.set_defaults(run=study)
     return top
 
 

@@ -26,9 +26,15 @@ class Curvature:
         self._work(load=3)
         return self.problem.kronecker_factors(x)
 
-    def trial_losses(self, X):
-        """Each worker's loss at several common models, (K, 1, d) to one row of K a worker, (m, K)."""
-        self._work(load=len(X) / 2)
+    def trial_losses(self, X, pieces=None):
+        """Each worker's loss at several common models, (K, 1, d) to one row of K a worker, (m, K).
+
+        With `pieces` the work is shared as in `shared_gradient`.
+        """
+        if pieces is None:
+            self._work(load=len(X) / 2)
+        else:
+            self._hand_out(pieces, load=len(X) / 2)
         return self.problem.losses(X).T
 
     def descend(self, x, tilt, rho, steps):

@@ -25,13 +25,18 @@ class Sharing:
         -------
         array, shape (..., m, d)
         """
-        self._pass("wait", self.seconds)
-        busy = schedule(self.m * pieces, self.m, lambda i: self._piece(i) / pieces)
-        self._pass("compute", self.clock + busy)
+        self._hand_out(pieces)
         return self.problem.gradient(x)
 
-    def _piece(self, i):
-        return float(np.ravel(self.compute.at(self.seconds).sample(self._timer, self._everyone[i : i + 1]))[0])
+    def _hand_out(self, pieces, load=1.0):
+        """All begin together, and compute as many gradients as there are workers, `load` times."""
+        self._pass("wait", self.seconds)
+        pace = self.compute.at(self.seconds)
+
+        def seconds(i):
+            return load / pieces * float(np.ravel(pace.sample(self._timer, self._everyone[i : i + 1]))[0])
+
+        self._pass("compute", self.clock + schedule(self.m * pieces, self.m, seconds))
 
 
 def schedule(pieces, m, seconds):

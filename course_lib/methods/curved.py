@@ -69,14 +69,14 @@ def solve(H, g, damping=0.0):
     return np.linalg.solve(H, g[..., None])[..., 0]
 
 
-def move(cluster, x, g, direction, step_size, t):
+def move(cluster, x, g, direction, step_size, t, pieces=None):
     """The next model: x less the direction, times a given step size or one that a line search finds."""
     slope = float((g * direction).sum())
-    size = line_search(cluster, x, direction, slope) if step_size is None else step_size(t)
+    size = line_search(cluster, x, direction, slope, pieces) if step_size is None else step_size(t)
     return x - size * direction
 
 
-def line_search(cluster, x, direction, slope):
+def line_search(cluster, x, direction, slope, pieces=None):
     """The largest of `SIZES` along which f falls by at least 1e-4 of what its slope promises (Armijo, 1966).
 
     Every worker computes its loss at all trial models, and one all-reduce of twelve words tells everyone the mean
@@ -89,6 +89,8 @@ def line_search(cluster, x, direction, slope):
         The trial models are x - size * direction.
     slope : float
         grad f(x) . direction, positive.
+    pieces : int, optional
+        Share the work on the losses, as `lbfgs` does.
 
     Returns
     -------
@@ -98,7 +100,7 @@ def line_search(cluster, x, direction, slope):
     sizes = SIZES
     for _ in range(ATTEMPTS):
         tried = np.append(0.0, sizes)[:, None, None]
-        here, *there = cluster.mean(cluster.trial_losses(x - tried * direction))[0]
+        here, *there = cluster.mean(cluster.trial_losses(x - tried * direction, pieces))[0]
         falls = np.array(there) <= here - sizes * (ARMIJO * max(slope, 0.0) - ROUNDING * abs(here))
         if falls.any():
             return sizes[falls.argmax()]

@@ -46,7 +46,7 @@ def lbfgs(cluster, memory=10, pieces=None, step_size=None, start=None):
     while True:
         yield x, g, S, Y, t
         direction = cluster.broadcast(two_loop(g, S, Y))
-        new = move(cluster, x, g, direction, step_size, t)
+        new = move(cluster, x, g, direction, step_size, t, pieces)
         slope = gradient(new)
         S, Y = _remember(S, Y, new - x, slope - g, memory)
         x, g, t = new, slope, t + 1

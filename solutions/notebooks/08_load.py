@@ -18,7 +18,7 @@
 # %%
 import numpy as np
 
-from course_lib import bounds, collectives, data, plots, problems
+from course_lib import bounds, data, plots, problems
 from course_lib.cards import holds, source
 from course_lib.clusters import (
     Changing,
@@ -51,8 +51,8 @@ speeds = 1e3 * np.array([1, 1, 1, 1, 2, 2, 4, 4])  # samples a second
 explorers.shares_explorer
 
 # %% [markdown]
-# A plan that fits the machines of yesterday can be worse than no plan. Three causes of imbalance, then: speeds that
-# differ, data that are uneven, a load that changes. We take them one by one.
+# A plan that fits the machines of yesterday can be worse than no plan. The lesson names three causes of imbalance,
+# uneven data, unequal speed, changing load, and neither cures nor prices. We take them one by one.
 #
 # ## Speeds that differ
 #
@@ -76,8 +76,9 @@ for batch in (20, 50, 256, 1001):
     print(holds(f"B = {batch:4}", ends, bounds.whole_shares_time(batch, speeds)))
 
 # %% [markdown]
-# Now the digits of lecture 2. All eight machines can read all images, from a common disk. The library's method, whole;
-# `cluster.batch_gradient` is told how many samples each worker computes, and takes time for each.
+# The last bound is reached. Now the digits of lecture 2. All eight machines can read all images, from a common disk.
+# The library's method, whole; `cluster.batch_gradient` takes time for each sample, and `_weights` are what workers
+# count in the mean, on which more below.
 
 # %%
 source(balanced_sgd)
@@ -157,14 +158,18 @@ check("load-average", combine)
 # %%
 noisy = problems.Quadratic.dialled(m=8, d=5, optimum_spread=0, noise=1.0)
 lab = SimulatedCluster(noisy, compute=machines, link=instant, replicates=4000)
-plans = [("samples", shares), ("workers", shares), ("workers", np.full(8, 32))]
-for (count, samples), promised in zip(plans, bounds.time_to_precision(speeds)):
+plans = {
+    "common data, fitted shares": (shares, shares / 256),
+    "own data, fitted shares": (shares, np.full(8, 1 / 8)),
+    "own data, equal shares": (np.full(8, 32), np.full(8, 1 / 8)),
+}
+card = dict(zip(plans, bounds.time_to_precision(speeds)))
+for name, (samples, weights) in plans.items():
     x = lab.start()
     g, seconds = lab.batch_gradient(x, samples)
-    weights = samples / 256 if count == "samples" else noisy.weights
     noise = ((lab.average(g, weights) - noisy.full_gradient(x)) ** 2).sum(-1).mean()
-    measured = 1e6 * seconds.max() * noise
-    print(f"counting {count}: {measured:.0f} µs for unit noise, card {1e6 * promised:.0f}")
+    measured = seconds.max() * noise
+    print(f"{name}: {1e6 * measured:.0f} µs, card {1e6 * card[name]:.0f} µs")
 
 # %% [markdown]
 # ## Data that are uneven
@@ -194,7 +199,8 @@ explorers.grain_explorer
 
 # %% [markdown]
 # **Theorem card 8.3: the queue.** *(after Graham 1969, for machines alike; proved)* Let task number $n$ be the last,
-# and let a task take worker $i$ the time $\tau_i$, message included. The queue is empty for everyone after at most
+# and let a task take worker $i$ the time $\tau_i$, message included. Everyone is done after at most (add a message to
+# be told so)
 #
 # $$\frac{n-1}{\sum_i1/\tau_i}+\max_i\tau_i.$$
 #
@@ -256,16 +262,27 @@ with attempt():
 source(adaptive_batch_sgd)
 
 # %% [markdown]
-# **Your turn: a review.** A colleague, or their assistant, wrote the step from one round to the next, before rounding:
-#
-# ```python
-# def new_shares(batch, samples, seconds):
-#     speeds = 1 / seconds
-#     return batch * speeds / speeds.sum()
-# ```
-#
-# Its first step is perfect. Yet every second round is as slow as if nobody had balanced anything. Find the error and
-# mend it.
+# **Your turn: a review.** A colleague, or their assistant, wrote the step from one round to the next, before rounding.
+# Its first step is perfect. Yet every second round is as slow as if nobody had balanced anything:
+
+# %%
+def colleagues_shares(batch, samples, seconds):
+    speeds = 1 / seconds
+    return batch * speeds / speeds.sum()
+
+
+def five_rounds(rule):
+    samples, lasted = np.full(8, 32.0), []
+    for _ in range(5):
+        lasted.append(f"{1e3 * (samples / speeds).max():.0f} ms")
+        samples = rule(256, samples, samples / speeds)
+    print(*lasted, sep=", ")
+
+
+five_rounds(colleagues_shares)
+
+# %% [markdown]
+# Find the error and mend it.
 
 # %% answer="load-review"
 def new_shares(batch, samples, seconds):
@@ -281,11 +298,7 @@ check("load-review", new_shares)
 
 # %%
 with attempt():
-    samples = np.full(8, 32.0)
-    for t in range(5):
-        seconds = samples / speeds
-        print(f"round {t}: {1e3 * seconds.max():.0f} ms", end="; ")
-        samples = new_shares(256, samples, seconds)
+    five_rounds(new_shares)
 
 # %% [markdown]
 # How much should an old measurement count? Nothing, if machines change and times are exact; much, if times are noisy
@@ -308,7 +321,7 @@ for name, compute in cases.items():
         print(f"{name}, old measurements count {smoothing}: {seconds:.2f} s")
 
 # %% [markdown]
-# And no share cures chance itself. If times are memoryless, the perfectly fitted round still waits for the unluckiest:
+# Thirty perfect rounds would take 0.48 s. No share cures chance itself: if times are memoryless, the perfectly fitted round still waits for the unluckiest:
 # $H_m$ times the mean for $m$ of them (lecture 4). For *any* distribution of mean $\mu$ and deviation $s$ the slowest of
 # $m$ takes at most $\mu+s\frac{m-1}{\sqrt{2m-1}}$ on average (Gumbel 1954). Against chance help small tasks, spare
 # workers (lecture 7), or no barrier at all (lecture 4).

@@ -28,6 +28,7 @@ bench: $(VENV)/test  ## measure speed, as ratios to bare NumPy
 
 build: $(VENV)/test  ## regenerate the notebooks from their masters
 	$(RUN) -m course_lib.grading build
+	$(RUN) -m course_lib.grading.guide > solutions/MISTAKES.md
 
 pins:                ## refresh constraints.txt to the newest allowed versions
 	rm -rf $(VENV) && $(PYTHON) -m venv $(VENV) && $(RUN) -m pip install -q -e '.[test]'

@@ -11,6 +11,7 @@ import pytest
 from course_lib.cards import CARD, bibliography, theorem_cards
 from course_lib.clusters import SimulatedCluster
 from course_lib.experiment import run
+from course_lib.grading.guide import mistakes
 from course_lib.methods import METHODS, method
 from course_lib.problems import Quadratic
 
@@ -58,6 +59,10 @@ def test_the_lists_of_cards_and_books_hold_what_the_lectures_hold():
         reading = prose(path).partition("## Reading")[2].partition("\n## ")[0]
         for authors, year in re.findall(r"^- ([^*]+?) \((\d{4})\)", reading, re.MULTILINE):
             assert f"{' '.join(authors.split())} ({year})" in books
+
+
+def test_the_instructors_list_of_mistakes_is_fresh():
+    assert (ROOT / "solutions" / "MISTAKES.md").read_text(encoding="utf-8") == mistakes(), "run `make build`"
 
 
 # ---- the README -----------------------------------------------------------------------------------------

@@ -9,8 +9,11 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 from tqdm.auto import tqdm
+
+from course_lib import plots
 
 LIBRARY = Path(__file__).parents[1]
 #: What a measurement depends on: another version of any of it does not use what is kept.
@@ -126,7 +129,8 @@ class Results:
     @property
     def figure(self):
         """The figure."""
-        return self.study.figure(self.records)
+        with matplotlib.rc_context(plots.STYLE):
+            return self.study.figure(self.records)
 
     @property
     def conclusions(self):

@@ -75,8 +75,8 @@ def test_the_quiz_keeps_its_answers_and_counts():
     view, right = quiz.view, [damage_of(case)[0] for case in range(3)]
     asked, first = view.sentence, view.png
     view.given = {"0": right[0]}
-    assert view.sentence == verdict(0, right[0]) and view.score == "1 of 1 right" and view.png == first
+    assert view.sentence == verdict(0, right[0]) and view.score == "score: 1 of 1" and view.png == first
     view.case = 1
     assert view.sentence == verdict(1, -1) and view.png == quiz.png(1) != first and view.shown == 1
     view.given = {"0": right[0], "1": (right[1] + 1) % 6}
-    assert view.score == "1 of 2 right" and asked.startswith("Case 1. After the line")
+    assert view.score == "score: 1 of 2" and asked.startswith("Case 1. After the line")

@@ -13,6 +13,7 @@ from course_lib.clusters import Changing, Constant, Exponential, Link, Simulated
 from course_lib.clusters.wires import Racks, Wires
 from course_lib.errors import CourseError
 from course_lib.experiment import History, run
+from course_lib.explorers import load
 from course_lib.hierarchy import hierarchical
 from course_lib.methods import (
     adaptive_batch_sgd,
@@ -357,3 +358,32 @@ def test_a_cluster_on_unlike_wires():
     assert racks.bytes == 8 * (2 * 16 + 2 * 6 * 16) and racks.messages == 2 * 8 * 3 + 2 * 8
     with pytest.raises(CourseError):
         SimulatedCluster(problem, all_reduce="hierarchical")
+
+
+# ---- what the explorers show ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("price", [1e-5, 5e-4, 2e-3])
+@pytest.mark.parametrize("slowest", [1, 8])
+def test_the_queue_explorer_stays_below_its_bound(price, slowest):
+    times, pace = load.queue_seconds(price, slowest, False), np.ones(load.M)
+    pace[0] = slowest
+    for grain, seconds in zip(load.GRAINS, times):
+        assert seconds <= bounds.queue_time(load.BATCH / grain, price + grain * pace / load.FAST, price) * (1 + 1e-9)
+    assert times[-1] == pytest.approx((load.BATCH / load.M * pace / load.FAST).max())
+
+
+@pytest.mark.parametrize("racks", [2, 4, 8])
+def test_the_racks_explorer_prices_messages_as_the_formulas_do(racks):
+    ring, both = bounds.over_racks(racks, 16 // racks, load.SIZES, Link(1e-5, 1e9), Link(1e-3, 1e8))
+    np.testing.assert_allclose(load.rack_seconds("ring", racks, 10, 1e-3), ring)
+    np.testing.assert_allclose(load.rack_seconds("hierarchical", racks, 10, 1e-3), both)
+
+
+def test_shares_that_fit_the_past_lose_to_equal_ones_when_a_machine_slows_down():
+    late = {
+        plan: load.round_seconds(plan, "worker 7 gets busy", False, *[0] * (plan == "measured")) for plan in load.PLANS
+    }
+    early, late = ({plan: s[part] for plan, s in late.items()} for part in (slice(1, 8), slice(-8, None)))
+    assert early["fixed"].max() < 0.6 * early["equal"].min() and late["fixed"].min() > 1.5 * late["equal"].max()
+    assert late["measured"].max() < 0.6 * late["equal"].min()

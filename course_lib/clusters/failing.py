@@ -36,7 +36,7 @@ class Failing:
     def _work(self, workers=None, load=1.0):
         """These workers (all of them if left out) compute a gradient each, or `load` of them."""
         who = self._everyone if workers is None else workers
-        seconds = load * self.compute.at(self.seconds).sample(self._timer, who)
+        seconds = load * self.compute.at(self.clock).sample(self._timer, who)
         self._began, self._up = self._now, None  # for those who drop the late and the lost
         if self.faults:
             self._crash(who, self.clock[who], np.broadcast_to(seconds, who.shape))

@@ -61,7 +61,7 @@ class ComputeTime:
         """Refuse a cluster of the wrong size."""
 
     def at(self, seconds):
-        """The model at a moment of simulated time: the same, unless the load changes."""
+        """The model at a moment of simulated time, or at the last of several: the same, unless the load changes."""
         return self
 
 
@@ -183,7 +183,7 @@ class Changing(ComputeTime):
         self.at(0.0).check(m)
 
     def at(self, seconds):
-        return Speeds(self.base, self.speeds(seconds))
+        return Speeds(self.base, self.speeds(float(np.max(seconds))))
 
     def sample(self, rng, workers):
         return self.at(0.0).sample(rng, workers)

@@ -150,7 +150,7 @@ class Diagnosis:
         with self.canvas.lock, view.hold_sync():
             view.sentence = verdict(view.case, view.given.get(str(view.case), -1))
             right = sum(damage_of(int(case))[0] == answer for case, answer in view.given.items())
-            view.score = f"{right} of {len(view.given)} right" if view.given else ""
+            view.score = f"score: {right} of {len(view.given)}" if view.given else ""
             if view.shown != view.case:
                 view.png, view.shown = self.png(view.case), view.case
 

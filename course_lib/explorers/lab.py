@@ -132,10 +132,10 @@ def lab_picture(slow, crashes, cut, lost, liars):
     run, well = broken_run(Damage(slow, crashes, cut, lost, liars)), broken_run(Damage())
     down = sum(s.kind == "down" and s.start < UNTIL for s in run.trace)
     repairs = f", {quantity(down, 'machine fails' if down == 1 else 'machines fail')}" if crashes else ""
+    same = quantity(round(float(well.loss[run.rounds()]), 2))
     sentence = (
-        f"{run.rounds()} rounds in {quantity(UNTIL, 's')}{repairs}; {well.rounds()} when all is well. After round "
-        f"{run.rounds()} the loss is {quantity(round(run.last(), 2))}; well, it would be "
-        f"{quantity(round(float(well.loss[run.rounds()]), 2))} after as many."
+        f"{run.rounds()} rounds in {quantity(UNTIL, 's')}{repairs}; {well.rounds()} when all is well. The loss after "
+        f"{run.rounds()} rounds is {quantity(round(run.last(), 2))}, and {same} when all is well."
     )
     return Picture(marks_of(run), sentence)
 

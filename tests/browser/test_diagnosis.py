@@ -44,7 +44,7 @@ def test_an_answer_is_judged_once_and_kept(quiz):
     names, faults = list(FAULTS), [damage_of(case)[0] for case in range(2)]
     assert quiz.says(verdict(0, -1))
     quiz.press(names[faults[0]])
-    assert quiz.says(verdict(0, faults[0])) and quiz.scored("1 of 1 right")
+    assert quiz.says(verdict(0, faults[0])) and quiz.scored("score: 1 of 1")
     assert all(quiz.button(name).is_disabled() for name in names)
     assert quiz.button(names[faults[0]]).get_attribute("aria-pressed") == "true"
 
@@ -52,7 +52,7 @@ def test_an_answer_is_judged_once_and_kept(quiz):
     assert quiz.says(verdict(1, -1)) and not quiz.button(names[0]).is_disabled()
     wrong = (faults[1] + 1) % len(names)
     quiz.press(names[wrong])
-    assert quiz.says("Not so") and quiz.scored("1 of 2 right")
+    assert quiz.says("Not so") and quiz.scored("score: 1 of 2")
 
     quiz.press("Previous case")
     assert quiz.says(verdict(0, faults[0])) and quiz.button(names[0]).is_disabled()

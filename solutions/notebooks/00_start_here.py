@@ -124,6 +124,7 @@ check("start-average", average)
 # | [4. Asynchronous methods](04_asynchronous.ipynb) | what if nobody waits? | [4](../exercises/04_async_rate.ipynb) |
 # | [5. Local methods](05_local.ipynb) | may workers talk less often? | [5](../exercises/05_adaptive_communication.ipynb), [6](../exercises/06_heterogeneity.ipynb) |
 # | [6. Decentralised methods](06_decentralized.ipynb) | do we need a centre? | [7](../exercises/07_topology.ipynb), [8](../exercises/08_gradient_tracking.ipynb) |
+# | [8. Load balancing and networks](08_load.ipynb) | who should compute how much, and over which wires? | |
 #
 # Symbols, words, theorem cards and books are listed in [To look things up](11_reference.ipynb).
 #

@@ -1,6 +1,5 @@
-"""Grading: every known wrong answer is named and loses its points, honest work keeps them, cheats earn nothing."""
+"""Questions, checks and builds: every known wrong answer is named. Grading itself: test_grade.py, test_cheats.py."""
 
-import csv
 from types import SimpleNamespace
 
 import nbformat
@@ -8,12 +7,12 @@ import numpy as np
 import pytest
 
 from course_lib.errors import CourseError
-from course_lib.grading import attempt, building, check, checks, masters, progress, sandbox, selftest, submissions
+from course_lib.grading import attempt, building, check, checks, masters, progress, selftest, submissions
 from course_lib.grading.__main__ import main
-from course_lib.grading.grade import grade, summary
 from course_lib.grading.question import Question, buckets, find, hidden_seed, modules
 from tests.test_notebooks import ROOT
 
+EXERCISE = "01_all_reduce"
 QUESTIONS = [question for module in modules() for question in module.QUESTIONS]
 REFERENCES = submissions.references(ROOT)
 every_question = pytest.mark.parametrize("question", QUESTIONS, ids=lambda q: q.id)
@@ -257,157 +256,7 @@ def test_without_masters_it_says_where_to_be(tmp_path, monkeypatch, capsys):
     assert "run this in the course's folder" in capsys.readouterr().err
 
 
-# Grading
-
-EXERCISE = "01_all_reduce"
-
-
-def submission(sources, keep_metadata=True):
-    """The student's notebook with other answers; without its metadata if that was lost on the way."""
-    notebook = nbformat.read(ROOT / "exercises" / f"{EXERCISE}.ipynb", as_version=4)
-    for cell in notebook.cells:
-        cell.source = sources.get(cell.id, cell.source)
-        cell.metadata = cell.metadata if keep_metadata else {}
-    return notebook
-
-
-def answers_with(name, lines):
-    """The solution, with lines put first into one of its functions."""
-    sources = {i: c.source for i, c in REFERENCES[EXERCISE].answers.items()}
-    head, body = sources[name].split("    ### BEGIN SOLUTION\n")
-    return {**sources, name: head + lines + body}
-
-
-def with_first_lines(lines):
-    return {i: f"{line}\n{REFERENCES[EXERCISE].answers[i].source}" for i, line in lines.items()}
-
-
-def split_in_two(notebook):
-    """As JupyterLab splits a cell: both parts keep the metadata, the second gets a new id."""
-    cells = notebook.cells
-    at = next(k for k, c in enumerate(cells) if c.id == "all_reduce-crossover")
-    helper = nbformat.from_dict({**cells[at], "source": "def half():\n    return 0.5", "id": "new"})
-    cells[at].source = cells[at].source.replace("return latency", "return 2 * half() * latency")
-    return nbformat.from_dict({**notebook, "cells": [*cells[:at], helper, *cells[at:]]})
-
-
-def printing_what_is_expected(notebook):
-    reference = nbformat.read(ROOT / "solutions" / "exercises" / f"{EXERCISE}.ipynb", as_version=4)
-    for cell in notebook.cells:
-        for test in reference.cells:
-            if test.id == f"{cell.id}-test":
-                cell.source += f"\nprint({test.outputs[0].text!r})"
-                cell.outputs = test.outputs
-    return notebook
-
-
-SOLUTION = {i: c.source for i, c in REFERENCES[EXERCISE].answers.items()}
-SERVER, RING, HALVING, CROSSOVER = SOLUTION
-RIGHT = {SERVER: 4, RING: 6, HALVING: 7, CROSSOVER: 3}
-BUT_RING = {SERVER: 4, HALVING: 7, CROSSOVER: 3}
-CHEATS = {
-    SERVER: "# NBVAL_SKIP\ndef server_all_reduce(network, vectors):\n    return vectors.sum(axis=0) + 0 * vectors",
-    RING: "from course_lib.collectives import ring as ring_all_reduce",
-    HALVING: "from course_lib.grading.questions.all_reduce import _halving as halving_doubling_all_reduce",
-    CROSSOVER: "import course_lib.grading.question as q\ncrossover = q.grading_cell = lambda *_, **__: print('right')",
-}
-SPIES = {  # each answer is right if its spying succeeds
-    SERVER: f"open({str(ROOT / 'solutions' / 'exercises' / '01_all_reduce.ipynb')!r})",
-    RING: "__import__('socket').socket(2, 2).connect(('192.0.2.1', 9))",
-    HALVING: "open('/etc/hostname')",
-    CROSSOVER: "open('/usr/x', 'w')",
-}
-SUBMITTED = {  # a notebook, and the points that it earns
-    "solution": (submission(SOLUTION), RIGHT),
-    "stub": (submission({}), {}),
-    "half": (submission({i: SOLUTION[i] for i in (SERVER, CROSSOVER)}), {SERVER: 4, CROSSOVER: 3}),
-    "honest/prints": (submission(answers_with(RING, "    print('here', network.m)\n")), RIGHT),
-    "honest/lost metadata": (submission(SOLUTION, keep_metadata=False), RIGHT),
-    "honest/split cell": (split_in_two(submission(SOLUTION)), RIGHT),
-    "honest/magic": (submission({**SOLUTION, RING: "%precision 3\n" + SOLUTION[RING]}), RIGHT),
-    "costs itself/syntax": (submission({**SOLUTION, RING: "def ring_all_reduce(:"}), BUT_RING),
-    "costs itself/hangs": (submission(answers_with(RING, "    while True: pass\n")), BUT_RING),
-    "costs itself/dies": (submission(answers_with(RING, "    import os; os._exit(0)\n")), BUT_RING),
-    "costs itself/breaks numpy": (submission({**SOLUTION, RING: "np.array_split = np.log2 = None"}), BUT_RING),
-    "cheat/prints": (printing_what_is_expected(submission({})), {}),
-    "cheat/finds it": (submission(CHEATS), {}),
-    **({"cheat/spies": (submission(with_first_lines(SPIES)), {})} if sandbox.available() else {}),
-}
-
-
-@pytest.fixture(scope="module")
-def graded(tmp_path_factory):
-    """All submissions, graded in one go, and the table that was written."""
-    source, out = tmp_path_factory.mktemp("submissions"), tmp_path_factory.mktemp("marks")
-    for name, (notebook, _) in SUBMITTED.items():
-        path = source / f"{name}.ipynb"
-        path.parent.mkdir(exist_ok=True)
-        nbformat.write(notebook, path)
-    (source / "corrupted.ipynb").write_text('{"cells": [')
-    (source / "another.ipynb").write_text(nbformat.writes(nbformat.v4.new_notebook()))
-    sheets = {s.submission: s for s in grade(ROOT, source, out, seconds=5)}
-    with open(out / "grades.csv") as file:
-        rows = {row["submission"]: row for row in csv.DictReader(file)}
-    return SimpleNamespace(sheets=sheets, rows=rows, out=out)
-
-
-grading = pytest.mark.xdist_group("grading")  # one worker grades them once
-
-
-@grading
-@pytest.mark.parametrize("name", SUBMITTED)
-def test_points(graded, name):
-    sheet = graded.sheets[name]
-    assert not sheet.fault
-    earned = {i: m.points for i, m in sheet.marks.items() if m.points}
-    assert earned == {i: p for i, p in SUBMITTED[name][1].items() if p}, sheet.marks
-
-
-@grading
-@pytest.mark.parametrize("name, said", [("corrupted", "no readable notebook"), ("another", "no answer cell")])
-def test_what_cannot_be_read_is_not_graded_and_has_no_points(graded, name, said):
-    row = graded.rows[name]
-    assert row["status"].startswith("NOT GRADED") and said in row["status"] and row["points"] == ""
-    assert "NOT GRADED" in (graded.out / "feedback" / f"{name}.html").read_text()
-
-
-@grading
-def test_the_table_says_who_earned_what_and_how_it_was_run(graded):
-    row = graded.rows["half"]
-    assert (row["points"], row["of"], row["by hand"], row[RING]) == ("7", "20", "4", "0")
-    assert row["sandbox"] == ("bubblewrap" if sandbox.available() else "UNSANDBOXED")
-    assert ("UNSANDBOXED" in summary(graded.sheets.values())) != sandbox.available()
-
-
-@grading
-@pytest.mark.parametrize(
-    "name, note",
-    [
-        ("costs itself/syntax", "SyntaxError: "),
-        ("costs itself/hangs", "it took longer than 5 s"),
-        ("costs itself/breaks numpy", "NameError: name 'ring_all_reduce' is not defined"),
-        ("cheat/finds it", "ring is not available while you are graded"),
-    ],
-)
-def test_the_feedback_says_why(graded, name, note):
-    assert note in graded.sheets[name].marks[RING].note
-
-
-@grading
-def test_feedback_holds_no_hidden_input(graded):
-    page = (graded.out / "feedback" / "half.html").read_text()
-    assert "7 of 20 points" in page and "not attempted yet" in page and "case 1" not in page
-
-
-@grading
-def test_a_fault_of_the_machinery_is_no_zero(tmp_path, monkeypatch):
-    monkeypatch.setattr("course_lib.grading.grade.run", lambda *_: {})
-    nbformat.write(submission(SOLUTION), tmp_path / "a.ipynb")
-    [sheet] = grade(ROOT, tmp_path, tmp_path / "out")
-    assert sheet.points is None and "machinery" in sheet.fault
-
-
-@pytest.mark.parametrize("name", [n for n, r in REFERENCES.items() if r.tests])
+@pytest.mark.parametrize("name", [n for n, r in REFERENCES.items() if r.answers])
 def test_solutions_earn_everything_and_stubs_nothing(name):
     assert selftest.honest(ROOT, REFERENCES[name]) == []
 
@@ -418,8 +267,8 @@ def test_wrong_answers_are_named_by_the_grader_too():
 
 
 def test_progress_on_the_command_line(tmp_path, capsys):
-    path = tmp_path / "mine.ipynb"
-    nbformat.write(submission({"all_reduce-server": SOLUTION["all_reduce-server"]}), path)
+    path, reference = tmp_path / "mine.ipynb", REFERENCES[EXERCISE]
+    selftest.submit(reference, {"all_reduce-server": reference.answers["all_reduce-server"]}, path)
     assert main(["check", str(path)]) == 0
     said = capsys.readouterr().out
     assert "1 of 4 right in the public checks, 4 of 20 points" in said

@@ -5,6 +5,7 @@ import os
 import re
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from subprocess import DEVNULL
@@ -29,7 +30,7 @@ PRIVATE = re.compile(
         ]
     )
 )
-KINDS = {"solved": masters.solved, "student": masters.student}
+KINDS = {"solved": masters.solved, "student": masters.unsolved}
 
 
 def select(root, names=()):
@@ -51,7 +52,7 @@ def select(root, names=()):
     CourseError
         If the folder has no masters, or a name fits none.
     """
-    found = sorted((root / "solutions").glob("*/[0-9]*.py"))
+    found = sorted((root / "solutions").glob("*/*.py"))
     if not found:
         raise CourseError(f"no masters (solutions/*/NN_name.py) in {root.resolve()}: run this in the course's folder")
     for name in names:
@@ -60,7 +61,55 @@ def select(root, names=()):
     return [m for m in found if not names or any(m.stem.startswith(Path(n).stem) for n in names)]
 
 
-def build(root, names=(), force=False):
+@dataclass(frozen=True)
+class Job:
+    """One notebook to make: the course's own, one of a private set, or of a student's personal variant.
+
+    Attributes
+    ----------
+    root, master : pathlib.Path
+    kind : {"solved", "student"}
+    seed : int, optional
+        What the hidden inputs are drawn from; the course's own are public, as its solutions are.
+    student : str
+        Whose variant it is: other hidden inputs, and other data in the cells that a master marks ``personal``.
+    """
+
+    root: Path
+    master: Path
+    kind: str
+    seed: int | None = None
+    student: str = ""
+
+    @property
+    def private(self):
+        """The numbers that hidden inputs are drawn from."""
+        if self.student:
+            return self.seed or 0, masters.number(self.student)
+        return () if self.seed is None else (self.seed,)
+
+    @property
+    def target(self):
+        """Where the notebook goes: beside its master or to the students, if need be below ``private/``."""
+        place = self.root / "private" / self.student if self.private else self.root
+        folder = self.root if self.kind == "solved" else self.root / "solutions"
+        return (place / self.master.relative_to(folder)).with_suffix(".ipynb")
+
+    @property
+    def state(self):
+        """Hash of all that the notebook is made from, and of the notebook itself."""
+        files = [self.master, *([self.target] if self.target.exists() else []), *sorted(LIBRARY.rglob("*.py"))]
+        digest = sha256(str(self.private).encode())
+        for file in files:
+            digest.update(file.read_bytes())
+        return digest.hexdigest()
+
+    def notebook(self):
+        """The notebook, not yet executed."""
+        return KINDS[self.kind](masters.read(self.master), self.master.stem, self.private, self.student)
+
+
+def build(root, names=(), force=False, seed=None, student=""):
     """Make and execute the notebooks that are older than what they are made from.
 
     Parameters
@@ -69,6 +118,10 @@ def build(root, names=(), force=False):
         As in `select`.
     force : bool
         Build fresh ones too.
+    seed : int, optional
+        Make a private set of solved notebooks, with other hidden inputs, below ``private/``.
+    student : str
+        Make this student's variant, exercises and solutions, below ``private/NAME/``.
 
     Raises
     ------
@@ -77,27 +130,29 @@ def build(root, names=(), force=False):
     """
     record = root / "build" / "notebooks.json"
     built = json.loads(record.read_text()) if record.exists() else {}
-    jobs = [(m, kind) for m in select(root, names) for kind in KINDS]
-    todo = [j for j in jobs if force or built.get(str(_target(root, *j))) != _state(root, *j)]
+    if not re.fullmatch(r"(\w[\w .@-]*)?", student):
+        raise CourseError(f"a student's name becomes a folder's: letters, digits, blanks, not {student!r}")
+    kinds = ["solved"] if seed is not None and not student else KINDS
+    jobs = [Job(root, m, kind, seed, student) for m in select(root, names) for kind in kinds]
+    todo = [job for job in jobs if force or built.get(str(job.target)) != job.state]
     print(f"{len(todo)} notebooks to build, {len(jobs) - len(todo)} up to date", flush=True)
     with ProcessPoolExecutor(CORES) as pool:
-        running = {pool.submit(make, root, *job): job for job in todo}
+        running = {pool.submit(make, job): job for job in todo}
         try:
             for done, future in enumerate(as_completed(running), 1):
-                target = _target(root, *running[future])
-                print(f"[{done}/{len(todo)}] {target.relative_to(root)}  {future.result():.1f} s", flush=True)
-                built[str(target)] = _state(root, *running[future])
+                job = running[future]
+                print(f"[{done}/{len(todo)}] {job.target.relative_to(root)}  {future.result():.1f} s", flush=True)
+                built[str(job.target)] = job.state
                 record.parent.mkdir(exist_ok=True)
                 record.write_text(json.dumps(built, indent=1))
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def make(root, master, kind):
+def make(job):
     """Generate, execute, clean and write one notebook; the seconds it took."""
     start = time.perf_counter()
-    target = _target(root, master, kind)
-    notebook = KINDS[kind](masters.read(master), master.stem)
+    target, notebook = job.target, job.notebook()
     target.parent.mkdir(parents=True, exist_ok=True)
     execute(notebook, target)
     for cell in notebook.cells:
@@ -129,28 +184,11 @@ def stale(root, names=()):
     list of str
     """
     found = []
-    for master in select(root, names):
-        cells = masters.read(master)
-        for kind, generate in KINDS.items():
-            target = _target(root, master, kind)
-            reason = _differs(generate(cells, master.stem), target)
-            if reason:
-                found.append(f"{target.relative_to(root)} is stale: {reason}")
+    for job in [Job(root, master, kind) for master in select(root, names) for kind in KINDS]:
+        reason = _differs(job.notebook(), job.target)
+        if reason:
+            found.append(f"{job.target.relative_to(root)} is stale: {reason}")
     return found
-
-
-def _target(root, master, kind):
-    place = master if kind == "solved" else root / master.relative_to(root / "solutions")
-    return place.with_suffix(".ipynb")
-
-
-def _state(root, master, kind):
-    """Hash of all that a notebook is made from, and of the notebook itself."""
-    target = _target(root, master, kind)
-    digest = sha256(master.read_bytes() + (target.read_bytes() if target.exists() else b""))
-    for module in sorted(LIBRARY.rglob("*.py")):
-        digest.update(module.read_bytes())
-    return digest.hexdigest()
 
 
 def _differs(expected, target):

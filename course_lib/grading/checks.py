@@ -10,6 +10,7 @@ from textwrap import dedent
 import numpy as np
 
 from course_lib.grading import question as questions
+from course_lib.grading.library import GONE, borrowed
 
 NOT_YET = "not attempted yet"
 PROMISE = "This is the public check: it promises nothing on the grade, which is decided on other inputs."
@@ -92,12 +93,14 @@ def check(grade_id, function):
     except NotImplementedError:
         return Report("blank", f"{title}: {NOT_YET}", draw=_drawing(question, None, 0))
     draw = _drawing(question, function, len(attempts))
+    missing = [f"{name} {GONE}." for name in borrowed(question, function)]
     if found is None:
-        return Report("right", f"{title}: right on {questions.CASES} fresh inputs", [PROMISE], "", draw)
+        return Report("right", f"{title}: right on {questions.CASES} fresh inputs", [*missing, PROMISE], "", draw)
     cause = diagnose(question, function, len(attempts))
     if _fingerprint(function) not in attempts:
         attempts.append(_fingerprint(function))
-    lines = [found, *([f"Likely cause: {cause}"] if cause else []), *_hint(question, len(attempts)), PROMISE]
+    said = [found, *([f"Likely cause: {cause}"] if cause else []), *missing]
+    lines = [*said, *_hint(question, len(attempts)), PROMISE]
     solution = source(question.reference) if len(attempts) >= 3 else ""
     return Report("wrong", f"{title}: not right yet", lines, solution, draw)
 
@@ -127,9 +130,9 @@ def difference(question, function, attempt=0):
         reference = questions.outcome(question, question.reference, shown)
         if isinstance(reference, str):
             return f"The reference itself fails: {reference}"
-        found = _compare(question, yours, reference)
+        found = compare(question, yours, reference)
         if found:
-            return f"{found}, for {_described(shown)}."
+            return f"{found}, for {described(shown)}."
     return None
 
 
@@ -167,7 +170,8 @@ def _paired(question, attempt):
     return zip(question.cases(0, attempt), question.cases(0, attempt))
 
 
-def _compare(question, yours, reference):
+def compare(question, yours, reference):
+    """The first thing in which one outcome differs from another, in words; None if nothing does."""
     if isinstance(yours, str):
         return yours.rstrip(".")
     for what, expected in reference.items():
@@ -185,10 +189,10 @@ def _compare(question, yours, reference):
 def _same(question, yours, wrong):
     if isinstance(yours, str) or isinstance(wrong, str):
         return isinstance(yours, str) and yours == wrong
-    return _compare(question, yours, wrong) is None
+    return compare(question, yours, wrong) is None
 
 
-def _described(args):
+def described(args):
     """Arguments in few words: shapes of arrays, numbers as they are."""
     return ", ".join(
         f"an array of shape {a.shape}" if isinstance(a, np.ndarray) else f"{a:.4g}" if np.isscalar(a) else str(a)

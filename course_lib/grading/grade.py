@@ -1,71 +1,31 @@
-"""From a folder of submissions to a table of grades and a page of feedback for each."""
+"""From what was handed in to a table of grades, a page of feedback for each, and a picture of the class."""
 
-import csv
+import json
+import os
+import secrets
 import shutil
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from html import escape
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Lock
 
+import numpy as np
 from tqdm import tqdm
 
 from course_lib.errors import CourseError
-from course_lib.grading import sandbox, submissions
+from course_lib.grading import feedback, incoming, library, sandbox, sheets, submissions
 from course_lib.grading.checks import NOT_YET
-from course_lib.grading.question import buckets, find
+from course_lib.grading.masters import number
+from course_lib.grading.question import find
 from course_lib.grading.running import run
+from course_lib.grading.sheets import Mark, Sheet
 
 CORES = 2
 SECONDS = 30
 DIFFERS = "on other inputs it computes something else than the reference"
-STYLE = "body{font:16px sans-serif;max-width:50em;margin:2em auto} td,th{text-align:left;padding:.3em 1em}"
-UNSANDBOXED = "UNSANDBOXED: students' code ran with your rights, because bubblewrap (bwrap) is not installed"
-
-
-@dataclass
-class Mark:
-    """What one question earned, and why."""
-
-    points: int
-    of: int
-    note: str
-
-
-@dataclass
-class Sheet:
-    """What one submission earned.
-
-    Attributes
-    ----------
-    submission : str
-        Its path in the folder, without the suffix.
-    notebook : str
-        Name of the exercise.
-    fault : str
-        Why it is NOT GRADED; empty if it is.
-    marks : dict of str to Mark
-        By grade id.
-    by_hand : int
-        Points of the Socratic answers, which no machine gives.
-    """
-
-    submission: str
-    notebook: str = ""
-    fault: str = ""
-    marks: dict = field(default_factory=dict)
-    by_hand: int = 0
-
-    @property
-    def points(self):
-        """Points earned; None where it was not graded."""
-        return None if self.fault else sum(mark.points for mark in self.marks.values())
-
-    @property
-    def of(self):
-        """Points that could be earned."""
-        return sum(mark.of for mark in self.marks.values())
+WARNING = "UNSANDBOXED: students' code ran with your rights, because bubblewrap (bwrap) is not installed"
 
 
 class Grader:
@@ -76,82 +36,109 @@ class Grader:
     root : pathlib.Path
         Folder with ``solutions/`` in it.
     library : pathlib.Path
-        Folder with the library that students' code may see (see `sandbox.library`).
+        Folder with the library that students' code may see (see `library.copy`).
+    seed : int
+        What the hidden inputs are drawn from.
     seconds : float
         Limit for one cell.
     again : bool
         Run each question that lost points alone.
     """
 
-    def __init__(self, root, library, seconds=SECONDS, again=True):
-        self.references = submissions.references(root)
-        self.library, self.seconds, self.again = library, seconds, again
-        tests = [cell for r in self.references.values() for cell in r.tests.values()]
-        self.misconceptions = {cell.metadata.course.question: _misconceptions(cell) for cell in tests}
+    def __init__(self, root, library, seed, seconds=SECONDS, again=True):
+        self.root, self.library, self.seed, self.seconds, self.again = root, library, seed, seconds, again
+        self.references = {"": submissions.references(root, (seed,))}
+        self.alone = Lock()  # for what captures prints or warnings, which is no work for two threads
 
-    def grade(self, path, name):
+    def grade(self, entry):
         """The sheet of one file; a fault of the machinery or of the file leaves it NOT GRADED."""
-        sheet = Sheet(name)
+        sheet = Sheet(entry.name, entry.student, entry.number, fault=entry.fault)
         try:
-            notebook = submissions.read(path)
-            reference = submissions.matching(notebook, self.references)
-            sheet.notebook, sheet.by_hand = reference.name, sum(reference.essays.values())
-            sheet.marks = self._marks(reference, submissions.answers(notebook, reference))
+            if not sheet.fault:
+                self._grade(sheet, entry.content)
         except CourseError as error:
             sheet.fault = str(error)
+        except Exception as error:  # one strange submission must not stop the class
+            sheet.fault = f"the machinery failed: {type(error).__name__}: {error}"
         return sheet
 
-    def _marks(self, reference, answers):
+    def _grade(self, sheet, content):
+        with self.alone:
+            notebook = submissions.read(content)
+            reference = submissions.matching(notebook, self._references(notebook.student)).ready()
+        sheet.notebook, sheet.variant = reference.name, notebook.student
+        sheet.words = submissions.essays(notebook, reference)
+        sheet.marks = self._marks(reference, submissions.answers(notebook, reference))
+
+    def _references(self, student):
+        """A personal variant has hidden inputs of its own."""
+        if student not in self.references:
+            self.references[student] = submissions.references(self.root, (self.seed, number(student)))
+        return self.references[student]
+
+    def _marks(self, reference, programs):
         """Two passes: all answers together; then each that lost among reference answers, where it is alone."""
-        tried = {i: s for i, s in answers.items() if s.strip() != reference.stub(i).strip()}
-        seen = self._run({"all": submissions.assemble(reference, answers)}, reference)["all"] if tried else {}
-        lost = [i for i in tried if self.again and not seen[i]["passed"]]
-        alone = {f"alone-{n}": {i: answers[i]} for n, i in enumerate(lost)}
-        again = self._run({name: submissions.assemble(reference, a) for name, a in alone.items()}, reference)
-        seen |= {i: again[name][i] for name, i in zip(alone, lost)}
-        return {i: self._mark(i, seen[i] if i in tried else None) for i in answers}
+        tried = [i for i, program in programs.items() if program]
+        seen = self._run({"all": submissions.together(reference, programs)}, reference, tried) if tried else {}
+        lost = [i for i in tried if self.again and not seen["all", i]["passed"]]
+        names = {i: f"alone-{k}" for k, i in enumerate(lost)}
+        books = {name: submissions.alone(reference, i, programs[i]) for i, name in names.items()}
+        seen |= self._run(books, reference, lost)
+        with self.alone:
+            return {i: self._mark(reference, i, seen.get((names.get(i, "all"), i))) for i in programs}
 
-    def _run(self, notebooks, reference):
-        """Outcome of each grading cell, by notebook and grade id."""
+    def _run(self, notebooks, reference, graded):
+        """What each grading cell did, by notebook and grade id; with the error of the answer before it."""
         found = run(notebooks, self.library, self.seconds) if notebooks else {}
-        for name in notebooks:
-            if not found.get((name, reference.setup.id), {}).get("passed"):
-                raise CourseError("the machinery failed: the notebook's imports did not run")
-            cells = [*reference.answers.values(), *reference.tests.values()]
-            if any((name, cell.id) not in found for cell in cells):
+        out = {}
+        for name, notebook in notebooks.items():
+            if not found.get((name, submissions.FIRST), {}).get("passed"):
+                raise CourseError("the machinery failed: its own first cell did not run")
+            if any((name, cell.id) not in found for cell in notebook.cells):
                 raise CourseError("the machinery failed: the run stopped before its end")
-        return {name: {i: self._outcome(found, name, i, c) for i, c in reference.tests.items()} for name in notebooks}
+            out |= {(name, i): _outcome(found, name, notebook, i) for i in graded if (name, f"{i}-test") in found}
+        return out
 
-    def _outcome(self, found, name, grade_id, test):
-        """What the grading cell did; if the answer cell before it failed, with that cell's error."""
-        error = found[name, grade_id]["error"] or found[name, test.id]["error"]
-        if error.startswith("Timeout"):
-            error = f"it took longer than {self.seconds:g} s, or ended its process"
-        return {**found[name, test.id], "error": error}
-
-    def _mark(self, grade_id, outcome):
-        of = find(grade_id).points
+    def _mark(self, reference, grade_id, outcome):
+        """Points, and a note that tells nothing of the hidden inputs."""
+        question = find(grade_id)
+        if outcome and outcome["passed"]:
+            return Mark(question.points, question.points, "right")
         if outcome is None or outcome["error"].startswith("NotImplementedError"):
-            return Mark(0, of, NOT_YET)
-        if outcome["passed"]:
-            return Mark(of, of, "right")
-        cause = self.misconceptions[grade_id].get(outcome["text"])
-        return Mark(0, of, cause or _printed_error(outcome["text"]) or outcome["error"] or DIFFERS)
+            return Mark(0, question.points, NOT_YET)
+        cause = reference.misconceptions[grade_id].get(outcome["text"])
+        shown = feedback.read(question, outcome["shown"])
+        note = cause or outcome["fault"] or outcome["error"] or feedback.difference(question, shown) or DIFFERS
+        return Mark(0, question.points, note, shown)
 
 
-def grade(root, source, out, seconds=SECONDS, trusted=False):
-    """Grade a folder, or one file.
+def _outcome(found, name, notebook, grade_id):
+    """What an answer's cells did. Of its grading cell no exception is told: it could say the hidden inputs."""
+    *own, test = [found[name, cell.id] for cell in notebook.cells if cell.id.startswith(f"{grade_id}-")]
+    first = {key: next((cell[key] for cell in own if cell[key]), "") for key in ("error", "fault")}
+    shown = next((cell["text"] for cell in own if cell["cell"].endswith(submissions.SHOWN)), "")
+    unwritten = "NotImplementedError" if test["error"].startswith("NotImplementedError") else ""
+    return {**test, "error": first["error"] or unwritten, "fault": first["fault"] or test["fault"], "shown": shown}
+
+
+def grade(root, source, out, seconds=SECONDS, seed=None, regrade=False, trusted=False):
+    """Grade a folder, a zip, or one file.
 
     Parameters
     ----------
     root : pathlib.Path
         Folder of the course.
     source : pathlib.Path
-        Notebooks, in folders of any depth.
+        Notebooks, in folders of any depth and in zips.
     out : pathlib.Path
-        Gets ``grades.csv`` and ``feedback/``.
+        Gets ``grades.csv``, ``manual.csv``, ``class.html``, ``feedback/`` and ``results/``; in ``private/`` it
+        keeps the seed of the hidden inputs and what is graded already.
     seconds : float
         Limit for one cell.
+    seed : int, optional
+        Of the hidden inputs; by default drawn in the first run, and kept.
+    regrade : bool
+        Grade also what is graded already.
     trusted : bool
         The submissions are the course's own wrong answers: leave these in the library, and one pass is enough.
 
@@ -162,74 +149,76 @@ def grade(root, source, out, seconds=SECONDS, trusted=False):
     Raises
     ------
     CourseError
-        If there is no notebook, or no reference.
+        If there is nothing to grade, no reference, or a mark by hand that is none.
     """
-    files = [source] if source.is_file() else sorted(source.rglob("*.ipynb"))
-    files = [f for f in files if ".ipynb_checkpoints" not in f.parts]
-    if not files:
-        raise CourseError(f"no notebooks in {source}")
-    names = [str(f.relative_to(source if source.is_dir() else source.parent).with_suffix("")) for f in files]
-    with TemporaryDirectory(prefix="library-") as library, ThreadPoolExecutor(CORES) as pool:
-        sandbox.library(Path(library), trusted)
-        grader = Grader(root, Path(library), seconds, again=not trusted)
-        sheets = list(tqdm(pool.map(grader.grade, files, names), total=len(files), desc="grading", unit="notebook"))
-    write(sheets, out)
-    return sheets
+    entries = incoming.entries(source)
+    seed = _seed(out / "private" / "seed", seed)
+    places = [out / "private" / f"{name}.json" for name in _digests(root, entries, seed)]
+    bar = tqdm(total=len(entries), desc="grading", unit="notebook")
+    with TemporaryDirectory(prefix="library-") as name, ThreadPoolExecutor(CORES) as pool, bar:
+        library.copy(Path(name), trusted)
+        grader = Grader(root, Path(name), seed, seconds, again=not trusted)
+        tasks = [pool.submit(_graded, grader, *task, regrade) for task in zip(entries, places)]
+        try:
+            for _ in as_completed(tasks):
+                bar.update()
+        finally:
+            pool.shutdown(cancel_futures=True)
+    graded = [task.result() for task in tasks]
+    sheets.mark_by_hand(graded, grader.references[""], out / "manual.csv")
+    write(graded, out)
+    return graded
 
 
-def write(sheets, out):
-    """Write ``grades.csv`` and a page of feedback for each submission."""
-    questions = list(dict.fromkeys(i for sheet in sheets for i in sheet.marks))
-    out.mkdir(parents=True, exist_ok=True)
-    with open(out / "grades.csv", "w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(["submission", "notebook", "status", "points", "of", "by hand", *questions, "sandbox"])
-        for s in sheets:
-            status = f"NOT GRADED: {s.fault}" if s.fault else "graded"
-            marks = [s.marks[i].points if i in s.marks else "" for i in questions]
-            held = "bubblewrap" if sandbox.available() else "UNSANDBOXED"
-            points = ["", ""] if s.fault else [s.points, s.of]
-            table.writerow([s.submission, s.notebook, status, *points, s.by_hand, *marks, held])
-    shutil.rmtree(out / "feedback", ignore_errors=True)
-    for sheet in sheets:
-        page = out / "feedback" / f"{sheet.submission}.html"
-        page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text(_page(sheet))
+def write(graded, out):
+    """Write ``grades.csv``, a page of feedback and Gradescope's results for each, and the picture of the class."""
+    sheets.write_grades(graded, out / "grades.csv")
+    for folder in ("feedback", "results"):
+        shutil.rmtree(out / folder, ignore_errors=True)
+    for sheet in tqdm(graded, desc="writing", unit="page", leave=False):
+        page, results = (out / k / f"{sheet.submission}{s}" for k, s in (("feedback", ".html"), ("results", ".json")))
+        for path, text in (page, feedback.page(sheet)), (results, json.dumps(sheets.gradescope(sheet), indent=1)):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8", errors="replace")
+    (out / "class.html").write_text(feedback.class_page(graded), encoding="utf-8", errors="replace")
 
 
-def summary(sheets):
+def summary(graded):
     """The class in a few lines: how many were graded, the mean, and each misconception counted."""
-    graded = [s for s in sheets if not s.fault]
-    lines = [f"{len(graded)} of {len(sheets)} graded"]
-    lines += [f"NOT GRADED {s.submission}: {s.fault}" for s in sheets if s.fault]
-    if graded:
-        lines[0] += f", mean {sum(s.points for s in graded) / len(graded):.1f} points"
-    causes = Counter((i, m.note) for s in graded for i, m in s.marks.items() if m.points < m.of)
+    done = [s for s in graded if not s.fault]
+    lines = [f"{len(done)} of {len(graded)} graded"]
+    lines += [f"NOT GRADED {s.submission}: {s.fault}" for s in graded if s.fault]
+    if done:
+        lines[0] += f", mean {np.mean([s.points for s in done]):.1f} points"
+    causes = Counter((i, m.note) for s in done for i, m in s.marks.items() if m.points < m.of)
     lines += [f"{count:4d} x {i}: {note}" for (i, note), count in causes.most_common(10)]
-    return "\n".join([*lines, *([] if sandbox.available() else [UNSANDBOXED])])
+    waiting = sum(mark.points is None for s in done for mark in s.by_hand.values())
+    lines += [f"{waiting} Socratic answers wait in manual.csv for your points"] * bool(waiting)
+    return "\n".join([*lines, *([] if sandbox.available() else [WARNING])])
 
 
-def _page(sheet):
-    head = f"<h1>{escape(sheet.submission)}</h1><p>{escape(sheet.notebook)}</p>"
-    if sheet.fault:
-        body = f"<p><b>NOT GRADED</b>: {escape(sheet.fault)}</p>"
-    else:
-        rows = "".join(
-            f"<tr><td>{escape(i)}<td>{m.points} of {m.of}<td>{escape(m.note)}" for i, m in sheet.marks.items()
-        )
-        body = f"<p><b>{sheet.points} of {sheet.of} points</b>, and {sheet.by_hand} to be given by hand.</p>"
-        body += f"<table><tr><th>question<th>points<th>what we saw{rows}</table>"
-    title = f"<!doctype html><meta charset='utf-8'><title>{escape(sheet.submission)}</title>"
-    return f"{title}<style>{STYLE}</style>{head}{body}"
+def _graded(grader, entry, place, regrade):
+    """A sheet, from an earlier run where there is one; a fault of the machinery is tried again."""
+    if place.exists() and not regrade:
+        return sheets.load(place)
+    sheet = grader.grade(entry)
+    if not sheet.fault:
+        sheets.save(sheet, place)
+    return sheet
 
 
-def _misconceptions(cell):
-    """Messages by what the wrong answer prints on the hidden inputs."""
-    question, seed = find(cell.metadata.course.question), cell.metadata.course.seed
-    return {"\n".join(buckets(question, wrong, seed)): message for message, wrong in question.wrong.items()}
+def _digests(root, entries, seed):
+    """What each grade depends on: the file, the hidden inputs, the solutions and how they are graded."""
+    sources = [*sorted(Path(__file__).parent.rglob("*.py")), *sorted((root / "solutions").glob("*/*.ipynb"))]
+    state = sha256(b"".join(path.read_bytes() for path in sources) + str(seed).encode()).digest()
+    return [sha256(state + entry.name.encode() + b"\0" + entry.content).hexdigest()[:32] for entry in entries]
 
 
-def _printed_error(text):
-    """The error that a grading cell printed in the place of the first case's numbers, if it did."""
-    said = text.partition("\n")[0].partition(": ")
-    return said[2] if said[0].startswith("case") and "," not in said[0] else ""
+def _seed(file, given):
+    """The seed of an earlier run, a given one, or one that nobody can guess."""
+    if given is None:
+        given = int(file.read_text()) if file.exists() else secrets.randbits(62)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f"{given}\n")
+    os.chmod(file.parent, 0o700)
+    return given

@@ -2,6 +2,7 @@
 
 import re
 from hashlib import sha1
+from zlib import crc32
 
 import jupytext
 import nbformat
@@ -12,6 +13,7 @@ from course_lib.grading.checks import NOT_YET
 from course_lib.grading.question import find, hidden_seed
 
 SOLUTION = re.compile(r"^([ \t]*)### BEGIN SOLUTION\n(.*?)\n[ \t]*### END SOLUTION", re.M | re.S)
+SEED = re.compile(r"(\bdefault_rng\(|\bseed=)\d+")
 STUB = f'raise NotImplementedError("{NOT_YET}")  # replace this line by yours'
 ESSAY = "*Your answer here.*"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -45,7 +47,7 @@ def read(path):
     return [cell for cell in cells if cell.cell_type != "raw"]
 
 
-def solved(cells, name):
+def solved(cells, name, private=(), student=""):
     """The reference notebook: everything solved, and a hidden grading cell after each answer.
 
     Parameters
@@ -54,6 +56,10 @@ def solved(cells, name):
         From `read`.
     name : str
         ``NN_name``, kept in the metadata.
+    private : tuple of int
+        What the hidden inputs are drawn from; the public ones if empty.
+    student : str
+        Whose personal variant it is: cells that a master marks ``personal`` get another seed.
 
     Returns
     -------
@@ -63,19 +69,54 @@ def solved(cells, name):
     out = []
     for cell in cells:
         text = cell.source if cell.cell_type == "code" else SOLUTION.sub(r"\2", cell.source)
-        out.append(_cell(cell, text))
+        out.append(_cell(cell, _personal(cell, text, student)))
         if "answer" in cell.metadata:
-            out.append(_hidden(find(cell.metadata["answer"])))
-    return _notebook(out, name)
+            out.append(hidden(find(cell.metadata["answer"]), private))
+    return _notebook(out, name, student)
 
 
-def student(cells, name):
+def unsolved(cells, name, private=(), student=""):
     """The student's notebook: solutions replaced by stubs, nothing hidden in it.
 
     Parameters, result: as `solved`.
     """
     fill = {"code": rf"\1{STUB}", "markdown": ESSAY}
-    return _notebook([_cell(c, SOLUTION.sub(fill[c.cell_type], c.source)) for c in cells], name)
+    texts = [SOLUTION.sub(fill[c.cell_type], c.source) for c in cells]
+    return _notebook([_cell(c, _personal(c, text, student)) for c, text in zip(cells, texts)], name, student)
+
+
+def number(student):
+    """A number of the student's own, for seeds."""
+    return crc32(student.encode())
+
+
+def hidden(question, private=()):
+    """The cell that grades an answer, not yet executed.
+
+    Parameters
+    ----------
+    question : Question
+    private : tuple of int
+        What the hidden inputs are drawn from; the public ones if empty.
+
+    Returns
+    -------
+    NotebookNode
+    """
+    seed = hidden_seed(question, private)
+    cell = new_code_cell(
+        "# Hidden from students: bucket numbers of the answer on inputs drawn for the grade.\n"
+        "from course_lib.grading.question import grading_cell\n\n"
+        f'grading_cell("{question.id}", {question.name}, seed={seed})'
+    )
+    cell.id = f"{question.id}-test"
+    cell.metadata["course"] = {"question": question.id, "seed": seed}
+    cell.metadata["nbgrader"] = _nbgrader(cell.id, grade=True, locked=True, points=question.points)
+    return cell
+
+
+def _personal(cell, text, student):
+    return SEED.sub(rf"\g<1>{number(student) % 1000}", text) if student and cell.metadata.get("personal") else text
 
 
 def _validate(cell, name):
@@ -109,29 +150,17 @@ def _cell(cell, source):
     return out
 
 
-def _hidden(question):
-    seed = hidden_seed(question)
-    cell = new_code_cell(
-        "# Hidden from students: bucket numbers of the answer on inputs drawn for the grade.\n"
-        "from course_lib.grading.question import grading_cell\n\n"
-        f'grading_cell("{question.id}", {question.name}, seed={seed})'
-    )
-    cell.metadata["course"] = {"question": question.id, "seed": seed}
-    cell.metadata["nbgrader"] = _nbgrader(f"{question.id}-test", grade=True, locked=True, points=question.points)
-    return cell
-
-
 def _nbgrader(grade_id, grade=False, solution=False, locked=False, points=None):
     out = {"grade": grade, "grade_id": grade_id, "locked": locked, "schema_version": 3}
     return {**out, "solution": solution, "task": False, **({"points": points} if grade else {})}
 
 
-def _notebook(cells, name):
+def _notebook(cells, name, student):
     """Give every cell an id that changes only when its own text does: the grade id, or a hash."""
-    seen = {}
+    seen, course = {}, {"notebook": name, **({"student": student} if student else {})}
     for cell in cells:
         grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
         digest = grade_id or sha1(cell.source.encode()).hexdigest()[:10]
         seen[digest] = seen.get(digest, 0) + 1
         cell.id = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
-    return new_notebook(cells=cells, metadata={"kernelspec": KERNEL, "course": {"notebook": name}})
+    return new_notebook(cells=cells, metadata={"kernelspec": KERNEL, "course": course})

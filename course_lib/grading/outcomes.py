@@ -1,17 +1,28 @@
-"""A pytest plugin for nbval: one JSON line a cell, by cell id, as soon as the cell has run."""
+"""A pytest plugin for nbval: kernels under watch, and one JSON line a cell, by cell id, as soon as it has run."""
 
 import json
 import os
 import sys
 from pathlib import Path
-from tempfile import gettempdir
-from uuid import uuid4
+from queue import Empty
+from tempfile import mkdtemp
+from time import monotonic
 
 sys.modules.setdefault("rfc3987_syntax", None)  # jsonschema would parse a grammar for 1.5 s that nobody needs here
 
 import nbval.kernel  # noqa: E402
+import nbval.plugin  # noqa: E402
 import pytest  # noqa: E402
+import zmq  # noqa: E402
 from jupyter_client.manager import KernelManager  # noqa: E402
+
+from course_lib.grading.sandbox import excess  # noqa: E402
+
+LOOK = 0.25  # seconds between two looks at a busy kernel
+GRACE = 5  # seconds for the outputs of a cell that has ended
+MESSAGE = 2 << 20  # bytes: a longer one is not received
+WAITING = 100  # messages; more are dropped
+TEXT = 100_000  # characters of output that are kept
 
 
 def pytest_addoption(parser):
@@ -20,9 +31,10 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    """Reach kernels through sockets in the temporary folder: a sandbox without network has nothing else."""
-    if os.name == "posix":
-        nbval.kernel.KernelManager = _over_files
+    """Watch kernels, and bound what they send."""
+    nbval.kernel.KernelManager = _manager
+    Watched.seconds = config.option.nbval_cell_timeout + GRACE
+    nbval.plugin.RunningKernel = Watched
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -37,17 +49,60 @@ def pytest_runtest_makereport(item, call):
     return report
 
 
-def _over_files(**settings):
-    """A kernel manager whose connection file, with the sockets beside it, has a name from the start."""
-    name = Path(gettempdir()) / f"kernel-{uuid4().hex[:8]}.json"
-    return KernelManager(transport="ipc", connection_file=str(name), **settings)
+class Watched(nbval.kernel.RunningKernel):
+    """nbval's kernel, ended at once when it is dead, over its time, or has too much of something."""
+
+    seconds = 0.0  # for one cell
+    end = float("inf")
+    fault = ""
+
+    def execute_cell_input(self, *args, **kwargs):
+        """From here on the cell's time runs."""
+        self.end = monotonic() + self.seconds
+        return super().execute_cell_input(*args, **kwargs)
+
+    def get_message(self, stream, timeout=None):
+        """One message; while there is none, look at the kernel. A kernel that never stops talking has an end too."""
+        end = min(self.end, monotonic() + (timeout or 0))
+        while (left := end - monotonic()) > 0 and self.is_alive():
+            try:
+                return super().get_message(stream, min(LOOK, left))
+            except Empty:
+                self._look()
+        if not self.is_alive() and not self.fault:
+            self.fault = "it ended its own process"
+        raise Empty
+
+    def interrupt(self):
+        """Out of time: code can refuse an interrupt, but not its end."""
+        self.fault = self.fault or "it took too long"
+        self.km.shutdown_kernel(now=True)
+
+    def _look(self):
+        folder = Path(self.km.connection_file).parent
+        self.fault = self.fault or excess(self.km.provisioner.pid, folder)
+        if self.fault:
+            self.km.shutdown_kernel(now=True)
+
+
+def _manager(**settings):
+    """A kernel manager with a folder of its own for the connection file.
+
+    On POSIX the sockets lie beside it: a sandbox without network has nothing else.
+    """
+    file = Path(mkdtemp()) / "kernel.json"
+    over_files = {"transport": "ipc", "connection_file": str(file)} if os.name == "posix" else {}
+    manager = KernelManager(**settings, **over_files)
+    manager.context.setsockopt(zmq.MAXMSGSIZE, MESSAGE)
+    manager.context.setsockopt(zmq.RCVHWM, WAITING)
+    return manager
 
 
 def _said(item, call):
-    """What the cell printed, and its error, cut to a size that a report can carry."""
+    """What the cell printed, its exception, and why it was ended, cut to a size that a report can carry."""
     outputs = item.test_outputs or []
     text = "".join(o.text for o in outputs if o.get("name") == "stdout")
     errors = [f"{o.ename}: {o.evalue}" for o in outputs if o.output_type == "error"]
-    fault = str(call.excinfo.value).removeprefix("Cell outputs differ") if call.excinfo else ""
-    said = errors[0] if errors and "Timeout" not in fault else fault
-    return {"text": text[:10_000].strip(), "error": said[:500]}
+    raised = str(call.excinfo.value if call.excinfo else "").removeprefix("Cell outputs differ")
+    fault = item.parent.kernel.fault or raised
+    return {"text": text[:TEXT].strip(), "error": (errors or [""])[0][:500], "fault": "" if errors else fault}

@@ -6,6 +6,7 @@ import nbformat
 from nbclient import NotebookClient
 
 from course_lib.errors import CourseError
+from course_lib.grading.definitions import needed, uses
 from course_lib.grading.masters import KERNEL
 from course_lib.grading.question import find
 from course_lib.grading.submissions import read
@@ -31,18 +32,29 @@ def progress(path):
     CourseError
         If the file is no notebook, or has no questions in it.
     """
-    code = [c for c in read(path).cells if c.cell_type == "code"]
-    answers = [c for c in code if c.metadata.get("nbgrader", {}).get("solution")]
-    if not answers:
+    code = [c for c in read(path.read_bytes()).cells if c.cell_type == "code"]
+    graded = {i: _question(i) for cell in code for i in cell.ids}
+    questions = [question for question in graded.values() if question]
+    if not questions:
         raise CourseError(f"{path}: there is no answer cell in it")
-    questions = list({i: find(i) for i in (c.metadata.nbgrader.grade_id for c in answers)}.values())
-    sources = [code[0].source, *(c.source for c in answers), *(_report(q) for q in questions)]
+    answers = [c.source for c in code if any(graded[i] for i in c.ids)]
+    others = [c.source for c in code if not any(graded[i] for i in c.ids)]
+    helpers = needed(others, set().union(*map(uses, answers), (q.name for q in questions)))
+    sources = [*helpers, *answers, *map(_report, questions)]
     notebook = nbformat.v4.new_notebook(
         cells=[nbformat.v4.new_code_cell(s) for s in sources], metadata={"kernelspec": KERNEL}
     )
     where = {"metadata": {"path": str(path.resolve().parent)}}
     NotebookClient(notebook, timeout=SECONDS, allow_errors=True, resources=where).execute(stderr=DEVNULL)
     return [(q, *_said(cell)) for q, cell in zip(questions, notebook.cells[-len(questions) :])]
+
+
+def _question(grade_id):
+    """The question of an answer cell; None of another cell."""
+    try:
+        return find(grade_id)
+    except CourseError:
+        return None
 
 
 def _report(question):

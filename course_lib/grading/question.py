@@ -1,5 +1,6 @@
 """A graded question as one object, and the numbers by which it is graded."""
 
+import json
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ BUCKET = 1e-4  # width of a bucket, as a part of the question's scale
 OFFSET = 0.381966  # keeps whole numbers, zero above all, far from a bucket's edge
 MARGIN = 0.01  # least distance from the edge, in buckets: room for float32 and another order of summation
 ENTROPY = 32  # bits that the numbers printed for one question must hold
+TRIES = 100  # seeds that are looked at
 CASES = 3  # inputs a check or a grade looks at
 PRINTED = 8  # a longer array is graded by this many random projections of it
 
@@ -165,8 +167,18 @@ def buckets(question, function, seed):
     return [line for line, _ in _graded(question, function, seed)]
 
 
-def hidden_seed(question):
+def hidden_seed(question, private=()):
     """The first seed whose reference values all lie well inside their buckets.
+
+    Parameters
+    ----------
+    question : Question
+    private : tuple of int
+        Numbers that nobody else knows; without them the seeds are 0, 1, ... and public, as the solutions are.
+
+    Returns
+    -------
+    int
 
     Raises
     ------
@@ -180,7 +192,9 @@ def hidden_seed(question):
             f"{question.id}: what is graded holds about {bits:.0f} bits and could be guessed; {ENTROPY} are "
             "asked for: measure more, or draw richer inputs"
         )
-    seed = next((s for s in range(100) if _margin(question, s) >= MARGIN), None)
+    stream = np.random.default_rng([*private, crc32(question.id.encode())])
+    seeds = stream.integers(2**62, size=TRIES).tolist() if private else range(TRIES)
+    seed = next((s for s in seeds if _margin(question, s) >= MARGIN), None)
     if seed is None:
         raise CourseError(f"{question.id}: for every seed a reference value lies at a bucket's edge; set scale")
     return seed
@@ -189,6 +203,13 @@ def hidden_seed(question):
 def grading_cell(grade_id, function, seed):
     """Print what nbval compares; the last line of a hidden grading cell."""
     print("\n".join(buckets(find(grade_id), function, seed)))
+
+
+def shown_cell(grade_id, function):
+    """Print what a function does on the inputs of the first public check, for its feedback."""
+    question = find(grade_id)
+    done = [outcome(question, function, args) for args in question.cases(0, 0)]
+    print(json.dumps([d if isinstance(d, str) else {what: a.tolist() for what, a in d.items()} for d in done]))
 
 
 def _graded(question, function, seed):

@@ -18,7 +18,7 @@ def run(notebooks, library, seconds):
     Parameters
     ----------
     notebooks : dict of str to NotebookNode
-        By name.
+        By name; each gets a kernel of its own, in a sandbox of its own.
     library : pathlib.Path
         Folder with the copy of the library that students' code may see.
     seconds : float
@@ -30,7 +30,7 @@ def run(notebooks, library, seconds):
         ``passed``, ``text`` and ``error`` by notebook and cell id. A cell that is missing did not
         run, by a fault of the machinery.
     """
-    with TemporaryDirectory(prefix="grade-") as name:
+    with TemporaryDirectory(prefix="grade-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         lines = folder / "outcomes.jsonl"
         files = [folder / f"{stem}.ipynb" for stem in notebooks]

@@ -1,21 +1,35 @@
 """Where a student's code runs: a kernel that sees Python and a library without the answers, nothing else."""
 
-import ast
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 from functools import cache
-from inspect import getfile, isclass, iscode, isfunction
 from pathlib import Path
 
-from course_lib.grading.question import modules
+import psutil
 
-LIBRARY = Path(__file__).parents[1]
-MEMORY = 4 << 20  # kilobytes
-FILE = 200 << 10  # blocks of 512 bytes
+from course_lib.grading.library import LIBRARY
+
+MEMORY = 3 << 30  # bytes: address space of one process, and resident memory of all together
+PROCESSES = 64
+FILE = 100 << 20  # bytes of one file
+DISK = 200 << 20  # bytes of all files
 SYSTEM = ("/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts")
+OWN_FOLDER = '--bind "${0%/*}" "${0%/*}"'  # of the connection file $0: this kernel's alone
+LIMITED = f"""
+import sys
+try:
+    import resource
+    for name, most in ("AS", {MEMORY}), ("NPROC", {PROCESSES}), ("FSIZE", {FILE}), ("CORE", 0), ("NOFILE", 512):
+        resource.setrlimit(getattr(resource, "RLIMIT_" + name), (most, most))
+except (ImportError, ValueError, OSError):
+    pass  # the machine has no such limit, or a lower one
+from ipykernel.kernelapp import launch_new_instance
+launch_new_instance()
+"""
 
 
 @cache
@@ -23,107 +37,99 @@ def available():
     """Whether this machine has a working bubblewrap."""
     if shutil.which("bwrap") is None:
         return False
-    probe = subprocess.run([*_bubblewrap([]), "true"], capture_output=True)
+    probe = subprocess.run(["bwrap", *_walls(), "--", "true"], capture_output=True)
     return probe.returncode == 0
 
 
-def library(folder, trusted=False):
-    """Copy the library, without its references and wrong answers.
-
-    In a module of questions only what draws inputs and measures is kept; a reference that stands
-    elsewhere in the library raises an error.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        The copy is ``folder / "course_lib"``.
-    trusted : bool
-        Keep them: the self-test submits them.
-    """
-    shutil.copytree(LIBRARY, folder / "course_lib", ignore=shutil.ignore_patterns("__pycache__"))
-    for path, names in ({} if trusted else _withheld()).items():
-        _blank(folder / "course_lib" / path.relative_to(LIBRARY), names)
-
-
-def kernel(folder, library_folder):
+def kernel(folder, library):
     """Write the kernel specification ``grading`` and the environment in which jupyter finds it.
 
     Parameters
     ----------
     folder : pathlib.Path
         Own folder of this run.
-    library_folder : pathlib.Path
-        Holds the copy of the library.
+    library : pathlib.Path
+        Holds the copy of the library that students' code may see.
 
     Returns
     -------
     dict
         Environment for the process that starts the kernel.
     """
-    runtime = folder / "runtime"
-    runtime.mkdir()
     inside = {
         "PATH": "/usr/bin:/bin", "HOME": "/tmp", "IPYTHONDIR": "/tmp/ipython", "MPLCONFIGDIR": "/tmp/matplotlib",
-        "LANG": "C.UTF-8", "PYTHONPATH": str(library_folder), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
+        "LANG": "C.UTF-8", "PYTHONPATH": str(library), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
+        "MALLOC_ARENA_MAX": "1", "PYTHONDONTWRITEBYTECODE": "1",
     }  # fmt: skip
-    limits = ["sh", "-c", f'ulimit -v {MEMORY} -f {FILE} 2>/dev/null; exec "$@"', "sh"]
-    python = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    mounts = ["--bind", str(runtime), str(runtime), "--ro-bind", str(library_folder), str(library_folder)]
-    wrapped = [*_bubblewrap(mounts), "--clearenv", *_settings(inside)] if available() else []
-    spec = {"argv": [*wrapped, *limits, *python], "display_name": "grading", "language": "python", "env": inside}
+    python = [sys.executable, "-c", LIMITED, "-f", "{connection_file}", "--HistoryManager.enabled=False"]
+    walls = [*_walls(library), "--clearenv", *(word for pair in inside.items() for word in ("--setenv", *pair))]
+    script = f'exec bwrap {shlex.join(walls)} {OWN_FOLDER} --remount-ro / -- "$@"'
+    wrapped = ["sh", "-c", script, "{connection_file}"] if available() else []
+    spec = {"argv": [*wrapped, *python], "display_name": "grading", "language": "python", "env": inside}
     place = folder / "kernels" / "grading"
     place.mkdir(parents=True)
     (place / "kernel.json").write_text(json.dumps(spec))
-    return {**os.environ, "JUPYTER_PATH": str(folder), "TMPDIR": str(runtime)}
+    (folder / "runtime").mkdir()
+    return {**os.environ, "JUPYTER_PATH": str(folder), "TMPDIR": str(folder / "runtime")}
 
 
-def _bubblewrap(mounts):
-    """Own processes, network and user; the system and Python read-only, wherever it lies; /tmp in memory."""
+def excess(pid, folder):
+    """What a sandbox has too much of, in words; empty if nothing.
+
+    Parameters
+    ----------
+    pid : int
+        Its first process. Where the grader runs as root the kernel does not count processes, and nowhere
+        does it add up their memory: so we look.
+    folder : pathlib.Path
+        The one folder outside that it writes to.
+    """
+    family = [process for process in psutil.process_iter(["ppid", "memory_info"]) if process.info["memory_info"]]
+    parents, inside = {p.pid: p.info["ppid"] for p in family}, {pid}
+    while more := {child for child, parent in parents.items() if parent in inside} - inside:
+        inside |= more
+    if len(inside) > PROCESSES:
+        return f"it started more than {PROCESSES} processes"
+    if sum(p.info["memory_info"].rss for p in family if p.pid in inside) > MEMORY:
+        return f"it took more than {MEMORY >> 30} GB of memory"
+    if sum(file.lstat().st_size for file in folder.rglob("*")) > DISK:
+        return f"it wrote more than {DISK >> 20} MB"
+    return ""
+
+
+def _walls(library=None):
+    """Own processes, network and user; the system, Python and the library to read; a small /tmp in memory.
+
+    The library itself, and with it every answer, is covered where it lies below one of these folders.
+    """
     read = [path for path in (*SYSTEM, sys.base_prefix, sys.prefix) if os.path.exists(path)]
-    bound = [word for path in read for word in ("--ro-bind", path, path)]
+    covered = [path for path in _secret() if any(path.is_relative_to(p) for p in map(Path, read))]
+    seen = [library] if library else []
     return [
-        "bwrap", "--unshare-all", "--uid", "65534", "--gid", "65534", "--cap-drop", "ALL", "--die-with-parent",
-        "--new-session", "--tmpfs", "/tmp", *bound, "--proc", "/proc", "--dev", "/dev", *mounts, "--chdir", "/tmp",
+        "--unshare-all", "--unshare-user", "--uid", "65534", "--gid", "65534", "--cap-drop", "ALL",
+        "--die-with-parent", "--new-session", *_known("--disable-userns"),
+        *_small("/tmp"), *_each("--ro-bind", read), *_each("--tmpfs", covered),
+        "--proc", "/proc", "--dev", "/dev", *_small("/dev/shm"), *_each("--ro-bind", seen), "--remount-ro", "/dev",
+        "--chdir", "/tmp",
     ]  # fmt: skip
 
 
-def _settings(environment):
-    return [word for name, text in environment.items() for word in ("--setenv", name, text)]
+def _secret():
+    """Where answers lie: the library's own folder, and the solutions beside it."""
+    return [path for path in (LIBRARY, LIBRARY.parent / "solutions", LIBRARY.parent / "private") if path.exists()]
 
 
-def _withheld():
-    """Names of the functions to take out, by file."""
-    out = {}
-    for module in modules():
-        kept = _needed([f for q in module.QUESTIONS for f in (q.inputs, q.measure)])
-        here = {n for n, f in vars(module).items() if isfunction(f) and f.__module__ == module.__name__}
-        out[Path(module.__file__)] = here - kept
-        for reference in (q.reference for q in module.QUESTIONS):
-            out.setdefault(Path(getfile(reference)), set()).add(reference.__name__)
-    return out
+def _each(option, paths):
+    return [str(word) for p in paths for word in ((option, p, p) if option == "--ro-bind" else (option, p))]
 
 
-def _needed(functions):
-    """Names of what the functions call, one through the other, each in its own module."""
-    needed, todo = set(), [getattr(f, "func", f) for f in functions]
-    while todo:
-        function = todo.pop()
-        needed.add(function.__name__)
-        for target in (function.__globals__.get(name) for name in _names(function.__code__)):
-            called = vars(target).values() if isclass(target) else [target]
-            todo += [f for f in called if isfunction(f) and f.__name__ not in needed]
-    return needed
+def _small(path):
+    """A folder in memory, of limited size."""
+    return [*_known("--size", str(DISK)), "--tmpfs", path]
 
 
-def _names(code):
-    """Global names in a function, nested functions included."""
-    return {*code.co_names, *(n for c in code.co_consts if iscode(c) for n in _names(c))}
-
-
-def _blank(path, names):
-    """Replace the bodies of a module's functions by an error."""
-    tree = ast.parse(path.read_text())
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef) and node.name in names:
-            node.body = ast.parse(f"raise NameError('{node.name} is not available while you are graded')").body
-    path.write_text(ast.unparse(tree))
+@cache
+def _known(option, *words):
+    """An option, where this bubblewrap is new enough to have it."""
+    known = subprocess.run(["bwrap", "--help"], capture_output=True, text=True).stdout
+    return (option, *words) if option in known else ()

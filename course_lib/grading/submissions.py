@@ -1,59 +1,126 @@
-"""From a student's notebook to the one that is run: only the source of the answer cells is taken."""
+"""From a student's notebook to the one that is run: only the source of the answers and what they need is taken."""
 
-from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from warnings import catch_warnings
 
 import nbformat
 
 from course_lib.errors import CourseError
-from course_lib.grading.masters import SOLUTION, STUB
+from course_lib.grading.definitions import binds, needed, uses
+from course_lib.grading.masters import ESSAY, SOLUTION, STUB, hidden
+from course_lib.grading.question import buckets, find
 
 IGNORED = {"tags": ["nbval-ignore-output"]}
+FIRST = "setup"  # id of a cell that runs where the machinery does
+SHOWN = "shown"
+
+
+@dataclass(frozen=True)
+class Essay:
+    """A Socratic question: the points given by hand, and model answer and rubric for the hand."""
+
+    points: int
+    rubric: str
 
 
 @dataclass(frozen=True)
 class Reference:
-    """An executed solved notebook.
+    """A solved notebook.
 
     Attributes
     ----------
     name : str
         ``NN_name``.
-    setup : NotebookNode
+    setup : str
         Its first code cell: what answers may use.
-    answers, tests : dict of str to NotebookNode
-        Answer cells and hidden grading cells by grade id.
-    essays : dict of str to int
-        Points that are given by hand.
+    answers : dict of str to str
+        Source of the answer cells by grade id.
+    essays : dict of str to Essay
+        By grade id.
+    private : tuple of int
+        What the hidden inputs are drawn from.
+    tests, misconceptions : dict
+        Filled by `ready`: grading cells, with what they print for the right answer; and by what they print for
+        a wrong one, the sentence that names it.
     """
 
     name: str
-    setup: object
+    setup: str
     answers: dict
-    tests: dict
     essays: dict
+    private: tuple = ()
+    tests: dict = field(default_factory=dict)
+    misconceptions: dict = field(default_factory=dict)
+
+    def ready(self):
+        """The same, with what right and wrong answers print on its hidden inputs."""
+        for question in map(find, () if self.tests else self.answers):
+            cell = hidden(question, self.private)
+            seed, said = cell.metadata.course.seed, {}
+            for message, wrong in question.wrong.items():
+                said["\n".join(buckets(question, wrong, seed))] = message
+            text = "\n".join(buckets(question, question.reference, seed)) + "\n"
+            cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=text)]
+            cell.execution_count = 1
+            self.tests[question.id], self.misconceptions[question.id] = cell, said
+        return self
 
     def stub(self, grade_id):
         """Source of the answer cell as the student gets it."""
-        return SOLUTION.sub(rf"\1{STUB}", self.answers[grade_id].source)
+        return SOLUTION.sub(rf"\1{STUB}", self.answers[grade_id])
+
+    def is_blank(self, grade_id, source):
+        """Whether an answer cell is still as the student got it, or empty."""
+        return source.strip() in ("", self.stub(grade_id).strip())
+
+    def program(self, grade_id, parts=None, cells=()):
+        """What defines an answer's function, in the order of the notebook.
+
+        Parameters
+        ----------
+        grade_id : str
+        parts : list of str, optional
+            The answer's cells; by default the solution.
+        cells : list of str
+            The notebook's other code cells: of these only definitions that the answer needs are taken.
+
+        Returns
+        -------
+        list of str
+            Empty where nothing was attempted.
+        """
+        parts, name = [self.answers[grade_id]] if parts is None else parts, find(grade_id).name
+        helpers = needed([self.setup, *cells], set().union({name}, *map(uses, parts)))
+        return [*helpers, *parts] if parts or any(name in binds(h) for h in helpers) else []
 
 
-def references(root):
-    """All executed references of a course by name.
+def references(root, private=()):
+    """All references of a course by name.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        Folder with ``solutions/`` in it.
+    private : tuple of int
+        What the hidden inputs are drawn from; the public ones if empty.
 
     Raises
     ------
     CourseError
-        If there are none, or one was not executed.
+        If there are none.
     """
-    found = {p.stem: _reference(p) for p in sorted((root / "solutions").glob("*/[0-9]*.ipynb"))}
+    found = {p.stem: _reference(p, private) for p in sorted((root / "solutions").glob("*/[0-9]*.ipynb"))}
     if not found:
         raise CourseError(f"no solved notebooks in {root.resolve()}/solutions: run build first, or change folder")
-    return {name: reference for name, reference in found.items() if reference.tests or reference.essays}
+    return {name: reference for name, reference in found.items() if reference.answers or reference.essays}
 
 
-def read(path):
-    """A submitted notebook.
+def read(content):
+    """A submitted notebook; of its cells' metadata only text is kept.
+
+    Parameters
+    ----------
+    content : bytes
 
     Raises
     ------
@@ -61,83 +128,113 @@ def read(path):
         If the file is no notebook.
     """
     try:
-        notebook = nbformat.read(path, as_version=4)
-        return nbformat.from_dict({**notebook, "cells": [c for c in notebook.cells if isinstance(c.source, str)]})
+        with catch_warnings(action="ignore"):
+            notebook = nbformat.reads(content.decode(), as_version=4)
+        cells = [c for c in notebook.cells if isinstance(c.source, str) and isinstance(c.cell_type, str)]
+        student = notebook.metadata.get("course", {}).get("student", "")
+        sources = [c.source.encode(errors="replace").decode() for c in cells]
+        plain = [{"cell_type": c.cell_type, "source": s, "ids": _ids(c)} for c, s in zip(cells, sources)]
+        return nbformat.from_dict({"cells": plain, "student": student if isinstance(student, str) else ""})
     except Exception as error:  # a corrupted file can fail in any way
         raise CourseError(f"this is no readable notebook: {type(error).__name__}") from None
 
 
 def matching(notebook, known):
-    """The reference that a submission belongs to, by the grade ids in it, whatever the file is called.
+    """The reference that a submission belongs to, whatever the file is called.
+
+    By the grade ids in it; where these are lost, by the functions that it defines.
 
     Raises
     ------
     CourseError
         If it holds no answer cell of any.
     """
-    ids = {grade_id for cell in notebook.cells for grade_id in _ids(cell)}
-    best = max(known.values(), key=lambda reference: len(ids & reference.answers.keys()))
-    if not ids & best.answers.keys():
+    ids = {grade_id for cell in notebook.cells for grade_id in cell.ids}
+    graded = {i for reference in known.values() for i in (*reference.answers, *reference.essays)}
+    if not ids & graded:
+        defined = {name for cell in notebook.cells if cell.cell_type == "code" for name in binds(cell.source)}
+        ids = {i for r in known.values() for i in r.answers if {find(j).name for j in r.answers} <= defined}
+    best = max(known.values(), key=lambda reference: len(ids & {*reference.answers, *reference.essays}))
+    if not ids & {*best.answers, *best.essays}:
         raise CourseError("no answer cell of any exercise is in it")
     return best
 
 
 def answers(notebook, reference):
-    """Source of each answer; parts of a split cell in their order, a missing cell as the stub.
-
-    Parameters
-    ----------
-    notebook : NotebookNode
-        The submission.
-    reference : Reference
+    """Program of each answer; parts of a split cell in their order, none where nothing was attempted.
 
     Returns
     -------
-    dict of str to str
+    dict of str to list of str
+        Cells by grade id.
     """
-    found = {}
-    for grade_id in reference.answers:
-        parts = [c.source for c in notebook.cells if c.cell_type == "code" and grade_id in _ids(c)]
-        found[grade_id] = "\n\n".join(parts) or reference.stub(grade_id)
-    return found
+    code = [c for c in notebook.cells if c.cell_type == "code"]
+    others = [c.source for c in code if not set(c.ids) & reference.answers.keys()]
+    return {
+        i: reference.program(i, [c.source for c in code if i in c.ids and not reference.is_blank(i, c.source)], others)
+        for i in reference.answers
+    }
 
 
-def assemble(reference, sources):
-    """The notebook that nbval runs: setup, then each answer and its grading cell with the reference's output.
+def essays(notebook, reference):
+    """The student's own words by grade id; empty where there are none."""
+    return {
+        i: "\n\n".join(c.source for c in notebook.cells if i in c.ids and c.source.strip() not in ("", ESSAY))
+        for i in reference.essays
+    }
 
-    Parameters
-    ----------
-    reference : Reference
-    sources : dict of str to str
-        Answers that replace the reference's.
 
-    Returns
-    -------
-    NotebookNode
+def together(reference, programs):
+    """The notebook that nbval runs first: each attempted answer and its grading cell, with what it should print."""
+    cells = [[*_cells(i, p), reference.tests[i]] for i, p in programs.items() if p]
+    return _notebook([cell for group in cells for cell in group])
+
+
+def alone(reference, grade_id, program):
+    """One answer, with the reference's in place of the other answers that it calls.
+
+    Before it is graded it runs on the inputs of the public check, so that feedback can show what it does.
     """
-    cells = [_plain(reference.setup)]
-    for grade_id, answer in reference.answers.items():
-        cells += [_plain(answer, sources.get(grade_id)), deepcopy(reference.tests[grade_id])]
-    return nbformat.v4.new_notebook(cells=cells)
+    called, names = {}, set().union(*map(uses, program))
+    while more := [i for i in reference.answers if find(i).name in names and i not in {grade_id, *called}]:
+        called |= {i: reference.program(i) for i in more}
+        names |= {name for i in more for text in called[i] for name in uses(text)}
+    question = find(grade_id)
+    show = _cell(
+        f"{grade_id}-{SHOWN}",
+        f'from course_lib.grading.question import shown_cell\n\nshown_cell("{grade_id}", {question.name})',
+    )
+    others = [cell for i, text in called.items() for cell in _cells(i, text)]
+    return _notebook([*others, *_cells(grade_id, program), show, reference.tests[grade_id]])
 
 
-def _plain(cell, source=None):
-    out = nbformat.v4.new_code_cell(cell.source if source is None else source, metadata=deepcopy(IGNORED))
-    out.id, out.execution_count = cell.id, 1
-    return out
+def _notebook(cells):
+    first = _cell(FIRST, "import course_lib.grading.question")
+    return nbformat.from_dict({**nbformat.v4.new_notebook(), "cells": [first, *cells]})
+
+
+def _cells(grade_id, sources):
+    return [_cell(f"{grade_id}-part-{k}", source) for k, source in enumerate(sources)]
+
+
+def _cell(cell_id, source):
+    """A cell whose outputs count for nothing, markers in its text or not."""
+    cell = nbformat.v4.new_code_cell(source, metadata=IGNORED, execution_count=1)
+    return nbformat.from_dict({**cell, "id": cell_id})
 
 
 def _ids(cell):
     """Grade ids that a cell may answer to: nbgrader's, or where that is lost the cell's own."""
-    return {cell.get("metadata", {}).get("nbgrader", {}).get("grade_id"), cell.get("id")} - {None}
+    marks = cell.get("metadata", {}).get("nbgrader", {})
+    found = [marks.get("grade_id") if isinstance(marks, dict) else None, cell.get("id")]
+    return [i for i in dict.fromkeys(found) if isinstance(i, str)]
 
 
-def _reference(path):
+def _reference(path, private):
     cells = nbformat.read(path, as_version=4).cells
     code = [c for c in cells if c.cell_type == "code"]
-    if any(c.execution_count is None for c in code):
-        raise CourseError(f"{path.name} was not executed: run build")
-    tests = {c.metadata.course.question: c for c in code if "course" in c.metadata}
-    graders = {c.id: c.metadata.nbgrader for c in cells if "nbgrader" in c.metadata}
-    essays = {i: n.points for i, n in graders.items() if n.grade and n.solution}
-    return Reference(path.stem, code[0] if code else None, {c.id: c for c in code if c.id in tests}, tests, essays)
+    graded = {c.metadata.course.question for c in code if "course" in c.metadata}
+    marks = {c.id: (c.metadata.nbgrader, c.source) for c in cells if "nbgrader" in c.metadata}
+    written = {i: Essay(n.points, text) for i, (n, text) in marks.items() if n.grade and n.solution}
+    setup = code[0].source if code else ""
+    return Reference(path.stem, setup, {c.id: c.source for c in code if c.id in graded}, written, private)

@@ -1,0 +1,98 @@
+"""What an answer needs of a student's other cells: helper functions, imports, constants; no experiment runs again."""
+
+import ast
+import symtable
+
+from IPython.core.inputtransformer2 import TransformerManager
+
+DEFINES = (
+    ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom,
+    ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Try, ast.If,
+)  # fmt: skip
+PYTHON_INSIDE = ("%%time", "%%timeit", "%%capture", "%%prun")
+UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)  # of a text that strangers wrote
+
+
+def needed(sources, wanted):
+    """The statements that define names, and those that these need in turn, in their order.
+
+    Parameters
+    ----------
+    sources : list of str
+        Code cells. Those that do not parse define nothing.
+    wanted : set of str
+
+    Returns
+    -------
+    list of str
+        One statement each; experiments, prints and pictures are none.
+    """
+    statements = {text: binds(text) for source in sources for text in _statements(source)}
+    taken, names = set(), {"*", *wanted}
+    while more := {s for s in statements if s not in taken and names & statements[s]}:
+        taken |= more
+        names |= set().union(*map(uses, more))
+    return [s for s in statements if s in taken]
+
+
+def uses(source):
+    """Names that a cell reads from outside of itself or defines for itself, as far as it parses."""
+    try:
+        return _global_names(symtable.symtable(plain(source), "cell", "exec"))
+    except UNREADABLE:
+        return set()
+
+
+def binds(source):
+    """Names that a cell's statements define; ``*`` stands for an import of everything."""
+    return {name for statement in _parsed(source) for name in _bound(statement)}
+
+
+def plain(source):
+    """The Python in a cell: magics become function calls."""
+    first, _, rest = source.lstrip().partition("\n")
+    if first.startswith("%%"):
+        source = rest if first.split()[0] in PYTHON_INSIDE else ""
+    return TransformerManager().transform_cell(source)
+
+
+def _parsed(source):
+    try:
+        return ast.parse(plain(source)).body
+    except UNREADABLE:
+        return []
+
+
+def _statements(source):
+    for node in _parsed(source):
+        if isinstance(node, DEFINES):
+            try:
+                yield ast.unparse(node)
+            except UNREADABLE:
+                continue
+
+
+def _bound(statement):
+    """Names that one statement binds, or writes into; what its functions do inside is their own."""
+    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        yield statement.name
+    elif isinstance(statement, (ast.Import, ast.ImportFrom)):
+        yield from (alias.asname or alias.name.partition(".")[0] for alias in statement.names)
+    elif isinstance(statement, (ast.Try, ast.If)):
+        for inner in ast.iter_child_nodes(statement):
+            yield from _bound(inner)
+    elif isinstance(statement, ast.ExceptHandler):
+        for inner in statement.body:
+            yield from _bound(inner)
+    elif isinstance(statement, DEFINES):
+        for target in getattr(statement, "targets", None) or [statement.target]:
+            yield from (node.id for node in ast.walk(target) if isinstance(node, ast.Name))
+
+
+def _global_names(table):
+    names = {s.get_name() for s in table.get_symbols() if s.is_referenced() and _outside(table, s)}
+    return names.union(*map(_global_names, table.get_children()))
+
+
+def _outside(table, symbol):
+    return symbol.is_global() or table.get_type() == "module"

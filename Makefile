@@ -24,7 +24,7 @@ test: $(VENV)/test tools   ## run all tests
 	$(RUN) -m pytest -n 2 --dist loadgroup
 
 bench: $(VENV)/test  ## measure speed, as ratios to bare NumPy
-	$(RUN) -m pytest tests/benchmarks/bench_*.py --benchmark-disable-gc -q -s
+	$(RUN) -m pytest tests/benchmarks/bench_*.py --benchmark-disable-gc --benchmark-columns=median --benchmark-json=build/benchmarks.json -q
 
 build: $(VENV)/test  ## regenerate the notebooks from their masters
 	$(RUN) -m course_lib.grading build

@@ -7,6 +7,7 @@ from course_lib.errors import CourseError
 from course_lib.topology import check_mixing, check_pushing
 
 KEPT = 64  # matrices whose bill is remembered: a graph that changes every round must not fill the memory
+SPARSE = 1 / 32  # a dense matrix with fewer entries than this share of them is mixed as a sparse one: much quicker
 
 
 class Mixing:
@@ -94,6 +95,8 @@ class _Mixer:
         check(self.W, weights)
         talks = abs(sp.csr_array(self.W)) + sp.eye_array(self.W.shape[0], format="csr")  # everyone hears himself
         talks.sum_duplicates()
+        if talks.nnz < SPARSE * self.W.size:
+            self.W = sp.csr_array(self.W)
         self.original = W  # keeps its id taken
         self.heard, self.first = talks.indices, talks.indptr[:-1]
         self.degree = np.diff(talks.indptr) - 1  # how many each worker hears

@@ -1,0 +1,89 @@
+"""What the real cluster costs above a hand-written mpi4py loop, and ten kills: `make bench` prints the table.
+
+mean and mix (a ring), four ranks with a worker each, one vector of d words; the ratio is that of the medians of
+batches that take turns, so that a busy machine slows both.
+"""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from course_lib.clusters.launching import OPEN_MPI, missing, mpiexec
+
+ROUNDS = {10_000: 200, 1_000_000: 12}  # calls in a batch
+BATCHES = 15
+LIMIT = 1.3
+
+
+def on_ranks():
+    from mpi4py import MPI
+
+    from course_lib import topology
+    from course_lib.clusters import MPICluster
+    from course_lib.problems import Quadratic
+
+    world = MPI.COMM_WORLD
+    m, rank = world.size, world.rank
+    W = topology.metropolis(topology.ring(m))
+    ring = world.Create_dist_graph_adjacent([(rank - 1) % m, (rank + 1) % m], [(rank - 1) % m, (rank + 1) % m])
+    for d, calls in ROUNDS.items():
+        cluster = MPICluster(Quadratic(np.ones((m, 1, 1)), np.zeros((m, 1))), reproducible=False)
+        X, heard = np.random.default_rng(rank).standard_normal((1, d)), np.empty((2, d))
+
+        def mean():
+            total = X / m
+            world.Allreduce(MPI.IN_PLACE, total)
+            return total
+
+        def mix():
+            ring.Neighbor_alltoallv([X, [d, d], [0, 0], MPI.DOUBLE], [heard, [d, d], MPI.DOUBLE])
+            return (X + heard[0] + heard[1]) / 3
+
+        pairs = {"mean": (mean, lambda: cluster.mean(X)), "mix": (mix, lambda: cluster.mix(X, W))}
+        for name, (by_hand, ours) in pairs.items():
+            assert np.allclose(by_hand(), ours(), rtol=0, atol=1e-14)
+            seconds = np.array([[batch(world, f, calls) for f in (by_hand, ours)] for _ in range(BATCHES)])
+            hand, here = np.median(seconds, axis=0) / calls
+            if rank == 0:
+                print(name, d, hand, here, flush=True)
+
+
+def batch(world, function, calls):
+    """Seconds of so many calls, on the slowest rank."""
+    from mpi4py import MPI
+
+    world.Barrier()
+    start = MPI.Wtime()
+    for _ in range(calls):
+        function()
+    return world.allreduce(MPI.Wtime() - start, MPI.MAX)
+
+
+@pytest.mark.skipif(bool(missing()), reason=f"NO REAL MACHINES: {missing()}")
+def test_the_abstraction_costs_little():
+    command = [mpiexec(), "-n", "4", sys.executable, __file__]
+    done = subprocess.run(command, env=os.environ | OPEN_MPI, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    print("\ncall  words     by hand    ours       ratio")
+    for line in done.stdout.splitlines():
+        name, d, hand, ours = line.split()
+        ratio = float(ours) / float(hand)
+        print(f"{name:5} {d:>8} {1e6 * float(hand):8.0f} us {1e6 * float(ours):8.0f} us  {ratio:.2f}")
+        assert ratio <= LIMIT
+
+
+@pytest.mark.skipif(bool(missing()), reason=f"NO REAL MACHINES: {missing()}")
+def test_ten_runs_with_a_process_killed(monkeypatch):
+    sys.path.insert(0, os.path.dirname(os.path.dirname(__file__)))
+    import test_engines
+
+    monkeypatch.setattr(test_engines, "KILLS", 10)
+    with test_engines.Machines(4, "local") as engines:
+        test_engines.test_a_killed_worker_costs_no_update_and_doubles_none(engines)
+
+
+if __name__ == "__main__":
+    on_ranks()

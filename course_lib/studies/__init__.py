@@ -5,7 +5,7 @@ from importlib import import_module
 from course_lib.errors import CourseError
 from course_lib.studies.base import Conclusion, Results, Study
 
-NAMES = ("scalability", "communication", "compression")
+NAMES = ("scalability", "communication", "compression", "faults")
 
 __all__ = ["NAMES", "Conclusion", "Results", "Study", "study"]
 

@@ -7,8 +7,8 @@ feedback does not suit, DIANA's shifts. Bytes are those of the messages, all wor
 
 import numpy as np
 
-from course_lib import plots
 from course_lib import compressors as library
+from course_lib import plots
 from course_lib.clusters import SimulatedCluster
 from course_lib.experiment import run, sweep
 from course_lib.methods import compressed_sgd, diana, error_feedback_sgd, power_sgd
@@ -17,7 +17,7 @@ from course_lib.studies.digits import best_loss, digits
 
 WORKERS, ALPHA, BATCH = 8, 0.3, 32
 TARGET = 0.1  # training loss above the optimum
-STEPS = [0.05, 0.2, 0.8]
+STEPS = [0.2, 0.8, 1.6]
 SCHEMES = {
     "Float32": (),
     "TopK": (13,),
@@ -128,7 +128,7 @@ def conclude(records):
     where = " with a memory" if best[2] else ""
     top = SCHEMES["TopK"][0]
     return [
-        Conclusion(f"The thriftiest, {_name(best[1])}{where}, needs fewer bytes than Float32 by a factor of", best[0], 10),
+        Conclusion(f"{_name(best[1])}{where} is the thriftiest: fewer bytes than Float32 by a factor of", best[0], 10),
         Conclusion(
             f"With a memory, sending {top} numbers of 650 needs hardly more rounds than sending all: rounds of Float32 "
             "over its rounds", steps("Float32", False) / steps("TopK", True), 0.5,

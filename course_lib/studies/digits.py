@@ -10,7 +10,7 @@ L2 = 1e-3
 
 
 @lru_cache(maxsize=4)
-def digits(workers, alpha=None):
+def digits(workers, alpha=None, weights="pooled"):
     """Softmax regression on 1438 images of digits, at random on all workers, or by shares of the classes.
 
     Parameters
@@ -18,6 +18,8 @@ def digits(workers, alpha=None):
     workers : int
     alpha : float, optional
         Dirichlet concentration: the smaller, the less alike are the workers' data. All alike if left out.
+    weights : {"pooled", "equal"}
+        Whether every row counts the same, or every worker.
 
     Returns
     -------
@@ -28,7 +30,7 @@ def digits(workers, alpha=None):
     if alpha is not None:
         parts = data.partition_dirichlet(rows.labels, workers, alpha)
     test = rows.test_features, rows.test_labels
-    return problems.SoftmaxRegression(*data.deal(rows, parts), l2=L2, weights="pooled", test=test)
+    return problems.SoftmaxRegression(*data.deal(rows, parts), l2=L2, weights=weights, test=test)
 
 
 @cache

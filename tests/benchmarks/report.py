@@ -1,0 +1,56 @@
+"""Turn a result of `make bench` into the page that is kept: a table, a picture, and the machine.
+
+    python tests/benchmarks/report.py build/benchmarks.json
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from compare import figures
+
+from course_lib import plots
+
+HERE = Path(__file__).parent
+
+
+def picture(notes):
+    """Bars of all figures that are ratios, with a mark at each aim."""
+    ratios = [note for note in notes if note["unit"] == "times"]
+    fig, ax = plots.figure(width=7.5, height=0.22 * len(ratios) + 1)
+    places = range(len(ratios), 0, -1)
+    ax.barh(places, [note["value"] for note in ratios], height=0.6, color=plots.series(0, "")["color"])
+    for place, note in zip(places, ratios, strict=True):
+        if note["aim"]:
+            ax.plot([note["aim"]] * 2, [place - 0.4, place + 0.4], color="black")
+    ax.set(xscale="log", yticks=places, xlabel="times as long as the yardstick (black: the aim)")
+    ax.set_yticklabels([note["name"] for note in ratios], fontsize=7)
+    ax.axvline(1, **plots.THEORY)
+    return fig
+
+
+def page(notes, machine):
+    """The page in Markdown."""
+    rows = [
+        f"| {note['name']} | {note['value']:.2f} {note['unit']} | {'' if note['aim'] is None else note['aim']} |"
+        for note in notes
+    ]
+    told = ", ".join(f"{what} {value}" for what, value in machine.items())
+    return "\n".join([
+        "# Benchmarks", "",
+        "`make bench` measures, `python tests/benchmarks/report.py build/benchmarks.json` makes this page, and",
+        "`python tests/benchmarks/compare.py before.json after.json` names what has become slower.", "",
+        f"Measured on: {told}.", "",
+        "![All ratios](ratios.png)", "",
+        "| what | measured | aim |", "|---|---|---|", *rows, "",
+    ])  # fmt: skip
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    notes = list(figures(sys.argv[1]).values())
+    with open(sys.argv[1], encoding="utf-8") as file:
+        machine = json.load(file)["machine_info"]
+    picture(notes).savefig(HERE / "ratios.png", dpi=100, bbox_inches="tight")
+    (HERE / "README.md").write_text(page(notes, machine), encoding="utf-8")

@@ -129,6 +129,33 @@ queue = run(work_queue_sgd(hares, 0.5, equal_tasks(70, 1)), 60)
 print(f"work queue: {queue.model.item():.3f} (3/7 = {3 / 7:.3f})")
 
 # %% [markdown]
+# On the digits, dealt unevenly and by class, so that workers differ in data *and* speed:
+
+# %%
+parts = data.partition_dirichlet(digits.labels, workers=8, alpha=0.3)
+own = problems.SoftmaxRegression(*data.deal(digits, parts), 1e-2, weights="pooled")
+plans = {
+    "equal, by worker": (np.full(8, 32), "workers"),
+    "fitted, by worker": (shares, "workers"),
+    "fitted, by sample": (shares, "samples"),
+}
+runs = {}
+for name, (samples, count) in plans.items():
+    method = balanced_sgd(SimulatedCluster(own, compute=machines), 0.5, samples, count)
+    runs[name] = run(method, 300, record_every=10)
+    print(f"{name}: loss {runs[name].loss[-1]:.2f}, {runs[name].seconds[-1]:.0f} s")
+
+# %%
+fig, axes = plots.figure(columns=2, width=4.4)
+for clock, ax in zip(("rounds", "seconds"), axes):
+    plots.convergence(runs, against=clock, ax=ax)
+    ax.set(yscale="linear", ylim=(0.26, 0.4))
+fig
+
+# %% [markdown]
+# Counted by sample the loss stops too high, however long one waits; counted by worker, fitted shares reach what equal
+# shares reach in half the time.
+#
 # **Your turn: unbiased.** Worker $i$ holds `rows[i]` rows of data; `gradients[i]` is its mean gradient over
 # `samples[i]` of them. Return the average that is unbiased for the mean loss over *all rows* of all workers.
 
@@ -179,8 +206,8 @@ for name, (samples, weights) in plans.items():
 # is larger by $m\sum_ip_i^2$. Where data may move, deal them anew, by speed: bytes once, seconds for ever.
 
 # %%
-parts = data.partition_uneven(digits.labels, workers=8)
-sizes = np.array([len(part) for part in parts])
+uneven = data.partition_uneven(digits.labels, workers=8)
+sizes = np.array([len(part) for part in uneven])
 p = sizes / sizes.sum()
 print("rows:", sizes)
 print(f"full pass: {sizes.max() / sizes.mean():.1f} times as long as dealt evenly")

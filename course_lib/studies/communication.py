@@ -56,7 +56,7 @@ def measure(family, option, seed, grid):
     method, arguments = how(family, option)
     gradients = WORKERS if family == "async" else 1  # in the time of a round; each moves the model by itself
     runs = method(cluster(problem, family, seed), STEPS / gradients, *arguments)
-    steps = steps_to(runs, problem, best_loss() + TARGET, 400 * gradients)
+    steps = steps_to(runs, problem, best_loss() + TARGET, 400 * gradients, max(gradients // 4, 1))
     return {"steps": steps, "seconds": paces(family, option, *grid)}
 
 

@@ -51,7 +51,7 @@ def measure(scheme, memory, seed, rounds):
     target = best_loss() + TARGET
     tuned = sweep(lambda eta: run(how(machines, eta, compressor, memory), rounds, 5, quiet=True), STEPS)
     best = min(tuned, key=lambda eta: (tuned[eta].first("loss", target), np.nan_to_num(tuned[eta].loss[-1], nan=1e9)))
-    history = run(how(machines, best, compressor, memory), rounds, quiet=True)  # alone: its own bytes
+    history = run(how(machines, best, compressor, memory), rounds, 2, quiet=True)  # alone: its own bytes
     return {
         "step_size": best,
         "bytes": history.first("loss", target, "bytes"),

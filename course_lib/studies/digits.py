@@ -40,7 +40,7 @@ def best_loss():
     return float(problem.loss(problem.optimum()))
 
 
-def steps_to(method, problem, target, most):
+def steps_to(method, problem, target, most, every=1):
     """Steps until the loss of the mean model is low enough in one of the experiments of a sweep, or infinity.
 
     Parameters
@@ -50,6 +50,8 @@ def steps_to(method, problem, target, most):
     target : float
     most : int
         Where to give up.
+    every : int
+        Steps between two looks at the loss.
 
     Returns
     -------
@@ -57,6 +59,8 @@ def steps_to(method, problem, target, most):
     """
     with np.errstate(over="ignore", invalid="ignore"):
         for t, (X, *_) in zip(range(most + 1), method):
+            if t % every:
+                continue
             x = X if X.shape[-2] == 1 else problem.weights[None] @ X
             if np.min(np.nan_to_num(problem.loss(x), nan=np.inf)) <= target:
                 return float(t)

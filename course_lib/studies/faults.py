@@ -82,7 +82,7 @@ def _seconds(fault, rate, cure, seed):
         "elastic": lambda eta: elastic_sgd(cluster, eta),
         "async": lambda eta: async_sgd(cluster, eta),
     }[cure]
-    steps = steps_to(method(STEPS / gradients), problem, best_loss() + TARGET, 400 * gradients)
+    steps = steps_to(method(STEPS / gradients), problem, best_loss() + TARGET, 400 * gradients, max(gradients // 4, 1))
     return cluster.seconds if np.isfinite(steps) else np.inf
 
 
@@ -91,7 +91,12 @@ def _accuracy(fault, liars, rule, seed, rounds=60):
     problem = digits(WORKERS, weights="equal")
     faults = (Byzantine(liars, attack),) if liars else ()
     cluster = SimulatedCluster(problem, seed, batch_size=BATCH, faults=faults)
-    parameters = {"TrimmedMean": (liars,), "Krum": (min(liars, 6),), "CenteredClipping": (1.0,)}
+    parameters = {
+        "TrimmedMean": (liars,),
+        "Krum": (min(liars, 6),),
+        "CenteredClipping": (1.0,),
+        "GeometricMedian": (1e-3,),
+    }
     combine = getattr(aggregators, rule)(*parameters.get(rule, ()))
     with np.errstate(over="ignore", invalid="ignore"):
         for _, (x, *_) in zip(range(rounds + 1), robust_sgd(cluster, STEPS, combine, momentum=0.9)):

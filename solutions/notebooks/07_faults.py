@@ -23,7 +23,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from course_lib import bounds, coding, compressors, data, plots, problems
-from course_lib.cards import holds, source
+from course_lib.cards import source
 from course_lib.checkpoints import Checkpoints
 from course_lib.clusters import (
     Crashes,
@@ -33,6 +33,7 @@ from course_lib.clusters import (
     Partition,
     ShiftedExponential,
     SimulatedCluster,
+    Speeds,
     slow_worker,
 )
 from course_lib.experiment import run
@@ -135,8 +136,6 @@ for history in (sync, backup):
 # alike, or if all machines hold alike data. Below, four machines, two of them slow, whose $f_i(x)=\frac12(x-i)^2$:
 
 # %%
-from course_lib.clusters import Speeds
-
 centres = problems.Quadratic(np.ones((4, 1, 1)), np.arange(4.0)[:, None])
 rates = np.array([4.0, 4.0, 2.0, 1.0])
 uneven = SimulatedCluster(centres, compute=Speeds(Exponential(1.0), rates), link=instant)
@@ -206,6 +205,7 @@ cures = {
 for name, history in cures.items():
     end = f"{history.seconds[-1]:.1f} s, {history.bytes[-1] / 1e6:.0f} MB"
     print(f"{name:12} {end}, accuracy {history.accuracy[-1]:.0%}")
+plots.convergence(cures, against="seconds", show="accuracy")
 
 # %% [markdown]
 # The exact ones end at the very same model. **The price of coding is work**: every machine computes $s+1$ times as
@@ -289,6 +289,7 @@ def forget(method, loss_of_memory, streams=True):
     return np.linalg.norm(rest.model - whole.model) / np.linalg.norm(whole.model)
 
 
+# %%
 def feedback(c, start):
     return error_feedback_sgd(c, 0.1, compressors.TopK(65), start=start)
 

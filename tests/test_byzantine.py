@@ -20,6 +20,7 @@ from course_lib.aggregators import (
 )
 from course_lib.aggregators.distances import squared_distances
 from course_lib.attacks import ALIE, Gaussian, InnerProduct, Mimic, SignFlip, flip_labels
+from course_lib.cards import shaded
 from course_lib.clusters import SimulatedCluster
 from course_lib.clusters.faults import Byzantine
 from course_lib.errors import CourseError
@@ -548,3 +549,10 @@ def test_explorer_loud_lies_move_the_mean_alone():
 def test_explorer_a_small_lie_hurts_krum_most():
     error = explored(attack="inner product", liars=6, strength=0.2, spread=0.8)
     assert max(error, key=error.get) == "Krum" and error["Krum"] > 2 * error["mean"]
+
+
+def test_a_shaded_table_says_the_same_in_text_and_in_a_notebook():
+    table = shaded({"Krum": [0.5, 12.0]}, ["nobody", "ALIE"], lambda x: x / 10, ".1f")
+    assert repr(table).split() == ["nobody", "ALIE", "Krum", "0.5", "12.0"]
+    page = table._repr_html_()
+    assert "0.03)" in page and "0.60)" in page and "<td" in page, "a tenth bad, and no more than wholly bad"

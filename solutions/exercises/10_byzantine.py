@@ -7,14 +7,19 @@
 # ---
 
 # %% [markdown]
-# # Homework 10. Write three rules, break two
+# # Exercise 10: write three rules, break two
 #
-# Lecture 7, part two, put robust rules against lies. Now you sit on both sides of the wire. First you write three rules
-# of the server. Then you change sides, keep to the server's house rules, and do as much damage as anyone could. At last
-# you say what you would run against yourself.
+# Robust rules against lies: now you sit on both sides of the wire. First you write three rules of the server. Then you
+# change sides, keep to the server's house rules, and do as much damage as anyone could. At last you say what you would
+# run against yourself. It goes with [lecture 7, part two](../notebooks/07_lying.ipynb).
 #
-# **Tasks and points.** Trimmed mean (2), Krum (4), centred clipping (3), a lie within the fence (4), the strongest lie
-# against Krum (4): seventeen points in code; eight for the essay. About two hours.
+# | task | points | time | difficulty |
+# |---|---|---|---|
+# | 1. Three rules | 2 + 4 + 3 | 40 minutes | easy, medium, easy |
+# | 2. A lie within the fence | 4 | 20 minutes | medium |
+# | 3. The strongest lie against Krum | 4 | 25 minutes | medium |
+# | 4. The damage | | 10 minutes | look and see |
+# | 5. Against yourself | 8 | 40 minutes | graded by hand |
 
 # %%
 import numpy as np
@@ -212,10 +217,10 @@ with attempt():
 # training without momentum ends near zero accuracy. **Momentum** averages the noise over ten rounds: the honest
 # range shrinks, and so do the fence and the price that honest rows pay; both lies lose most of their force. I would
 # run centred clipping with momentum: each liar moves the answer by at most radius$/m$ a round, wherever it stands, so all
-# five move it less than a quarter of the radius; in the table it loses least. A fence in practice: the range of norms or of distances seen in earlier
-# rounds, or a small clean sample at the server, with which the server checks that the answer is a descent direction; the
-# last stops uphill answers, so it caps $s$ near 1, and does not stop the fenced lie when its answer still descends. With
-# **different data** the honest range is wide whatever momentum does: the fence is wide, Krum's neighbours are far, and I
+# five move it at most a quarter of the radius; in the table it loses least without momentum, and no more than the trimmed
+# mean with it. A fence in practice: the range of norms or of distances seen in earlier rounds, or a small clean sample at
+# the server, with which it checks that the answer is a descent direction. The last stops uphill answers, so it caps $s$
+# near 1, and does not stop the fenced lie while its answer still descends. With **different data** the honest range is wide whatever momentum does: the fence is wide, Krum's neighbours are far, and I
 # need not even lie: repeating one honest worker's row (mimic) is enough. Then an error of order $\frac fm\zeta^2$ remains
 # for every rule.
 #

@@ -24,6 +24,7 @@ from course_lib.clusters import (
 from course_lib.clusters.timing import ComputeTime
 from course_lib.errors import CourseError
 from course_lib.experiment import run
+from course_lib.explorers import faults as explorers
 from course_lib.methods import (
     async_sgd,
     backup_sgd,
@@ -355,6 +356,21 @@ def test_a_partition_stops_an_all_reduce_and_not_those_who_are_elastic():
     assert np.allclose(models[3:8], minimisers[:3].mean(0))  # round 7 began at 6 s, before the cut was mended
 
 
+def test_those_who_are_cut_off_are_no_backup_and_not_punctual():
+    cut = [Partition(0.5, 5.0, workers=[0])]
+    minimisers = -spread(3).gradient(np.zeros(3))
+
+    def once(method, *rule):
+        cluster = SimulatedCluster(spread(3), link=INSTANT, compute=Scripted([1, 2, 3]), faults=cut)
+        history = run(method(cluster, 1.0, *rule), 1)
+        return history.model, history.seconds[-1]
+
+    for method, rule, seconds in ((backup_sgd, 1, 3), (deadline_sgd, 4.0, 4)):
+        model, when = once(method, rule)
+        assert np.allclose(model, minimisers[1:].mean(0)) and when == seconds
+    assert once(backup_sgd, 0)[1] == 5
+
+
 def test_neighbours_wait_only_across_the_cut():
     cluster = SimulatedCluster(spread(6), link=INSTANT, compute=1.0, faults=[Partition(0.5, 10.0, [4, 5])])
     run(dsgd(cluster, 0.1, topology.metropolis(topology.ring(6))), 1)
@@ -399,6 +415,29 @@ def test_what_checkpoints_cost_against_a_job_that_fails():
         walls.append(wall + needed)
     expected = bounds.checkpoint_overhead(interval, save, mtbf, restart) * interval
     assert abs(np.mean(walls) - expected) < 4.5 * np.std(walls) / np.sqrt(len(walls))
+
+
+# ---- what the explorers show ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("times", ["memoryless", "shifted"])
+def test_the_stragglers_explorer_measures_what_the_formulas_say(times):
+    backup, coded, copied = explorers.round_times(times)
+    exact = np.array([explorers.TIMES[times][1](explorers.M - b) for b in range(explorers.M)])
+    assert np.abs(backup / exact - 1).max() < 0.1
+    assert np.allclose(coded, (1 + np.arange(explorers.M)) * backup)
+    if times == "memoryless":
+        halved = [bounds.speculative(explorers.M, c) for c in range(1, 9)]
+        assert np.abs(copied[1:9] / halved - 1).max() < 0.05
+    assert (copied[:9] <= backup[0]).all() and np.isnan(copied[9:]).all()
+
+
+def test_the_checkpoint_explorer_measures_what_the_formula_says():
+    for interval in (20.0, 100.0, 400.0):
+        wall = explorers.measured_overhead(interval, 5.0, 300.0)
+        formula = bounds.checkpoint_overhead(interval, 5.0, 300.0, explorers.RESTART)
+        assert abs(wall / formula - 1) < 0.1
+    assert np.isnan(explorers.measured_overhead(3000.0, 5.0, 300.0))
 
 
 @pytest.mark.parametrize(

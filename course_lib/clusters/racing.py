@@ -16,15 +16,17 @@ class Racing:
     def first(self, count):
         """The workers that are done first, so many of them; the others give up what they are at."""
         self.check_count(count)
-        return self._quorum(np.sort(np.argsort(self.clock, kind="stable")[:count]))
+        ready = self._ready()
+        workers = np.sort(np.argsort(ready, kind="stable")[:count])
+        return self._quorum(workers, ready[workers].max())
 
     def punctual(self, deadline):
         """The workers that are done within so many seconds of the round's beginning, or else the first that is."""
-        late = np.min(self._began) + deadline
-        workers = np.flatnonzero(self.clock <= late)
+        late, ready = np.min(self._began) + deadline, self._ready()
+        workers = np.flatnonzero(ready <= late)
         if not workers.size:
             return self.first(1)
-        return self._quorum(workers, late if workers.size < self.m else self.clock.max())
+        return self._quorum(workers, late if workers.size < self.m else ready.max())
 
     def survivors(self):
         """The workers that nothing has happened to: nobody waits for a repair, or for those who are cut off.
@@ -38,7 +40,7 @@ class Racing:
         for cut, _ in self._those(Partition):
             away = cut.side(self.m) & cut.lasts(self.clock[stays].max())
             stays, up = stays & ~away, np.where(away, np.maximum(up, cut.end), up)
-        return self._quorum(np.flatnonzero(stays), back=np.where(stays, 0, up))
+        return self._quorum(np.flatnonzero(stays), self.clock[stays].max(), np.where(stays, 0, up))
 
     def speculate(self, copies):
         """Begin the last few gradients a second time, on machines that are done; whichever is done first counts.
@@ -49,7 +51,7 @@ class Racing:
         order = np.argsort(self.clock, kind="stable")
         helpers, last = order[:copies], order[self.m - copies :]
         begin = self.clock[order[self.m - copies - 1]]
-        copied = begin + self.compute.sample(self._timer, helpers)
+        copied = begin + self.compute.at(begin).sample(self._timer, helpers)
         done = np.minimum(self.clock[last], copied)
         self._stop(_put(self.clock, last, done))
         self._of_some("wait", helpers, begin)
@@ -83,9 +85,15 @@ class Racing:
         if not (isinstance(count, (int, np.integer)) and 1 <= count <= most):
             raise CourseError(f"this needs a whole number of workers from 1 to {most}, not {count}")
 
-    def _quorum(self, workers, meet=None, back=0):
-        """The team of these; the others stop when the team meets, unless they are away until `back`."""
-        meet = self.clock[workers].max() if meet is None else meet
+    def _ready(self):
+        """When each worker's result can set out: of those that are cut off, when the network is whole again."""
+        ready = self.clock
+        for cut, _ in self._those(Partition):
+            ready = np.where(cut.side(self.m) & cut.lasts(ready), cut.end, ready)
+        return ready
+
+    def _quorum(self, workers, meet, back=0):
+        """The team of these, who meet then; the others stop at that moment, unless they are away until `back`."""
         self._stop(np.where(back > 0, back, np.minimum(self.clock, meet)))
         return Quorum(self, workers, self.problem.weights, meet)
 

@@ -14,6 +14,7 @@ from course_lib.compressors import SymmetricRank, pack, unpack
 from course_lib.data import classification
 from course_lib.errors import CourseError
 from course_lib.experiment import History, run
+from course_lib.explorers import second_order as shown
 from course_lib.methods import (
     accelerated_gradient,
     admm,
@@ -415,6 +416,28 @@ def test_naming_a_point_takes_bits():
     for d in (1, 2, 10, 1000):
         needed, enough = bounds.naming_bits(d, 1e-4)
         assert 0 < needed <= enough <= needed + 2 * d
+
+
+# ---- the explorer -----------------------------------------------------------------------------------------------
+
+
+def test_the_explorer_counts_the_steps_that_runs_take():
+    problem, values, error = shown.instance(5, 30, 0.5)
+    target = (1 - shown.SHARE) * problem.loss(problem.optimum()) + shown.SHARE * problem.loss(np.zeros(5))
+    L, beta = values[-1], bounds.momentum(values[-1] / values[0])
+    plain = run(sync_sgd(SimulatedCluster(problem), 1 / L), 500, quiet=True)
+    fast = run(accelerated_gradient(SimulatedCluster(problem), 1 / L, beta), 100, quiet=True)
+    assert shown.descent_steps(values, error) == plain.first("loss", target)
+    assert shown.accelerated_steps(values, error) == fast.first("loss", target)
+
+
+def test_in_the_explorer_conditioning_is_nothing_to_giant_and_unlikeness_nothing_to_newton():
+    easy, hard, unlike = (shown.steps(20, *dials, "always 1") for dials in ((10, 0.2), (1e5, 0.2), (10, 2.0)))
+    place = {name: k for k, name in enumerate(shown.NAMES)}
+    assert easy[place["giant"]] == hard[place["giant"]] and hard[0] > 1000 * easy[0]
+    assert unlike[place["newton"]] == easy[place["newton"]] == 1
+    assert unlike[place["giant"]] == np.inf
+    assert "GIANT is not there" in shown.bill_picture(20, 10, 2.0, "always 1").sentence
 
 
 # ---- every method: resume, errors -----------------------------------------------------------------------------

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from course_lib import data, problems
-from course_lib.clusters import SimulatedCluster
+from course_lib.clusters.simulated import SimulatedCluster
+from course_lib.data import classification
 from course_lib.grading.question import Question
+from course_lib.problems.linear import LogisticRegression
 
 ROUNDS, WORDS = 12, 1000
 
@@ -102,7 +103,7 @@ class Counted:
 
 def _measure(function, features, labels):
     """The loss reached, and what the budget was exceeded by."""
-    problem = problems.LogisticRegression(features, labels, l2=1e-3)
+    problem = LogisticRegression(features, labels, l2=1e-3)
     cluster = Counted(problem)
     x = np.reshape(function(cluster), (1, -1))
     rounds, words = cluster.bill()
@@ -112,7 +113,7 @@ def _measure(function, features, labels):
 
 def _instance(rng):
     margin, seed = rng.uniform(0.5, 2.0), int(rng.integers(10**6))
-    return data.classification(8, 300, 20, condition=1e4, margin=margin, seed=seed)
+    return classification(8, 300, 20, condition=1e4, margin=margin, seed=seed)
 
 
 def off_identity(hessians):

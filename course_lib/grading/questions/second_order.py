@@ -42,6 +42,37 @@ def lbfgs_direction(gradient, S, Y):
     return r
 
 
+def _descend(direction, curvature, steps=30):
+    """Loss along L-BFGS with steps of size one on the quadratic with these curvatures, from ones."""
+    x, pairs, loss = np.ones(len(curvature)), [], []
+    for _ in range(steps):
+        g = curvature * x
+        loss.append(g @ x / 2)
+        if not 1e-12 < loss[-1] < 1e12:
+            break
+        p = direction(g, *np.array(pairs[-5:]).transpose(1, 0, 2)) if pairs else g
+        step = -p
+        pairs.append((step, curvature * step))
+        x = x + step
+    return loss
+
+
+def draw_two_loops(function, reference, gradient, S, Y):
+    """L-BFGS with your loops and with the reference's, beside gradient descent, on a quadratic."""
+    from course_lib import plots
+
+    curvature = np.geomspace(0.01, 1, 12)
+    given = {"gradient descent": lambda g, S, Y: g, "reference": reference}
+    if function is not None and np.shape(function(gradient, S, Y)) == gradient.shape:
+        given["yours"] = function
+    fig, ax = plots.figure()
+    for k, (name, direction) in enumerate(given.items()):
+        ax.semilogy(_descend(direction, curvature), **plots.series(k, name))
+    ax.set(xlabel="steps", title="loss of L-BFGS on a quadratic", ylim=(1e-7, 10))
+    plots.label_ends(ax)
+    return fig
+
+
 def _two_loops(gradient, S, Y, newest_first=True, scaled=True, turned=True, again=True):
     """The recursion with one of its parts changed."""
     order = range(len(S))[:: -1 if newest_first else 1]
@@ -116,8 +147,8 @@ QUESTIONS = [
         inputs=_newton_inputs,
         reference=newton_direction,
         wrong={
-            "this is the mean of everyone's own Newton step, with its own gradient: it leads to the mean of the workers' "
-            "own optima, not to the optimum": _own_steps,
+            "this is the mean of everyone's own Newton step, with its own gradient: it leads to the mean of the "
+            "workers' own optima, not to the optimum": _own_steps,
             "this is the mean of the inverses, GIANT's direction; Newton's is the inverse of the mean": _giant,
             "Hessians are summed but gradients averaged: f is a mean, and so is its Hessian": _sum_of_hessians,
             "you multiplied by the Hessian: Newton solves with it": _times,
@@ -133,6 +164,7 @@ QUESTIONS = [
         points=4,
         inputs=_lbfgs_inputs,
         reference=lbfgs_direction,
+        draw=draw_two_loops,
         wrong={
             "the first loop runs from the oldest pair to the newest: it must undo the newest first": _oldest_first,
             "the scaling between the loops, s.y / y.y of the newest pair, is missing: steps have the wrong "

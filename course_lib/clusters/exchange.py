@@ -41,19 +41,25 @@ class Neighbours:
         self.tell, self.hear = [tell[r] for r in listeners], [hear[r] for r in sources]
         self.told, self.listeners = np.concatenate([np.zeros(0, int), *self.tell]), len(listeners)
         self.runs = all((np.diff(rows) == 1).all() for rows in self.tell)  # sent as they lie, without a copy
-        columns = np.r_[self.own, self.heard]
-        self.local = W[self.own][:, columns]
+        self.local, self.plans = W[self.own][:, np.r_[self.own, self.heard]], {}
 
     def exchange(self, X):
         """The rows of this rank, (k, d), followed by those of `heard`."""
         d, X = X.shape[-1], np.ascontiguousarray(X, float)
         rows = np.empty((self.k + len(self.heard), d))
         rows[: self.k] = X
-        counts = [len(rows) * d for rows in self.tell]
-        first = [rows[0] * d for rows in self.tell] if self.runs else _starts(counts)
+        counts, first, heard = self._plan(d)
         out = [X if self.runs else X[self.told], counts, first, MPI.DOUBLE]
-        self.graph.Neighbor_alltoallv(out, [rows[self.k :], [n * d for n in self.hear], MPI.DOUBLE])
+        self.graph.Neighbor_alltoallv(out, [rows[self.k :], heard, MPI.DOUBLE])
         return rows
+
+    def _plan(self, d):
+        """Words to each listener, where they begin, and words from each source, for rows of d words."""
+        if d not in self.plans:
+            counts = [len(rows) * d for rows in self.tell]
+            first = [int(rows[0]) * d for rows in self.tell] if self.runs else _starts(counts)
+            self.plans[d] = counts, first, [n * d for n in self.hear]
+        return self.plans[d]
 
     def exchange_messages(self, messages):
         """The messages of the workers of `heard`, from those of this rank's."""

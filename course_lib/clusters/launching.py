@@ -110,7 +110,7 @@ class Machines:
         self.start()
         atexit.register(self.stop)
 
-    def start(self, seconds=90):
+    def start(self, seconds=180):
         """Start the processes and wait until all have reported."""
         import ipyparallel
 
@@ -148,8 +148,8 @@ class Machines:
         """Whether there are real processes: yes."""
         return True
 
-    def run(self, function, *args, seconds=120):
-        """Run function(*args) on all processes at once; what it returns on the first.
+    def run(self, function, *args, seconds=120, **options):
+        """Run function(*args, **options) on all processes at once; what it returns on the first.
 
         Parameters
         ----------
@@ -161,7 +161,7 @@ class Machines:
         """
         import cloudpickle
 
-        payload = cloudpickle.dumps((function, args))
+        payload = cloudpickle.dumps((function, args, options))
         tasks = {k: self.client[k].apply_async(call, payload) for k in sorted(self.pids)}
         try:
             _, late = wait_for(tasks.values(), seconds, FIRST_EXCEPTION)
@@ -184,7 +184,7 @@ class Machines:
         self._ordered += 1
         self._cluster.start_engines_sync(n=1)
 
-    def mend(self, seconds=60):
+    def mend(self, seconds=180):
         """Wait until there are n processes again; those that nobody has replaced yet are."""
         end = time.monotonic() + seconds
         self.settle()
@@ -227,8 +227,8 @@ def call(payload):
     """On a process: run what `Machines.run` sent."""
     import cloudpickle
 
-    function, args = cloudpickle.loads(payload)
-    return function(*args)
+    function, args, options = cloudpickle.loads(payload)
+    return function(*args, **options)
 
 
 def _settle(parent, controller):

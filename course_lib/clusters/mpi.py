@@ -1,6 +1,7 @@
 """A cluster of MPI ranks: each hosts a block of workers, and what they say to each other really travels."""
 
 from collections import Counter
+from functools import cache
 
 import numpy as np
 import scipy.sparse as sp
@@ -78,7 +79,7 @@ class MPICluster(RealCluster):
             mean = share[:, self.rows] @ V if len(V) > 1 else share[0, self.rows] * V
             self.comm.Allreduce(MPI.IN_PLACE, mean)
             if self.rank == 0:  # MPI does not tell how it went about it: counted as a ring's
-                messages, words = costs.traffic("ring", self.ranks, V.shape[-1])
+                messages, words = _traffic(self.ranks, V.shape[-1])
                 self.ledger["all-reduce", messages, words * V.itemsize] += 1
         self._span("send", self.mine, start)
         return mean
@@ -228,3 +229,8 @@ class MPICluster(RealCluster):
             check(matrix, self.problem.weights)
             known = self._neighbours[id(W), check] = Neighbours(self.comm, self.blocks, matrix, W)
         return known
+
+
+@cache
+def _traffic(ranks, words):
+    return costs.traffic("ring", ranks, words)

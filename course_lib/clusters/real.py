@@ -1,7 +1,7 @@
 """What clusters of real processes share: the clock on the wall, the bill, and a server of gradients."""
 
 import time
-from collections import Counter
+from collections import Counter, deque
 
 import numpy as np
 
@@ -59,18 +59,14 @@ class RealCluster(Selecting):
             raise CourseError(f"the initial model has shape {self.initial_model.shape}; this problem needs ({self.d},)")
         if unknown := set(self.delays) - set(range(self.m)):
             raise CourseError(f"delays are given by worker, 0 to {self.m - 1}; there is no worker {min(unknown)}")
-        self._share = problem.weights[None]
+        self._share, self.mine = problem.weights[None], range(self.m)[self.rows]  # workers that are hosted here
         self._reset()
 
     def _reset(self):
-        self.rounds, self.selections, self.ledger, self.spans = 0, 0, Counter(), []
+        self.rounds, self.selections, self.ledger = 0, 0, Counter()
+        self.spans = deque(maxlen=20_000)  # the last ones, so that memory is bounded
         self._streams, self._draws = Streams(self.seed, 1), Streams(self.seed, 2)
         self._flight, self._clock = Flight(self.m), Clock()
-
-    @property
-    def mine(self):
-        """Numbers of the workers that are hosted here."""
-        return range(self.m)[self.rows]
 
     def start(self, replicated=True):
         """Clock at zero, an empty ledger, fresh random streams; see `SimulatedCluster.start`."""
@@ -137,8 +133,8 @@ class RealCluster(Selecting):
         return self._flight.order
 
     def trace(self):
-        """Who computed and sent, and when, as measured: a list of Span."""
-        return self.spans
+        """Who computed and sent, and when, as measured here: a list of Span."""
+        return [Span(i, kind, start, end) for kind, workers, start, end in self.spans for i in workers]
 
     def state(self):
         """Everything that changes during a run, apart from the method's own state: for `restore`."""
@@ -161,7 +157,7 @@ class RealCluster(Selecting):
 
     def _span(self, kind, workers, start):
         """Note that these workers did something from `start` until now."""
-        self.spans.extend(Span(i, kind, start, self.seconds) for i in workers)
+        self.spans.append((kind, workers, start, self._clock.read()))
 
 
 class Server:

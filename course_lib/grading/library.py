@@ -8,6 +8,7 @@ through the other; of every other function and class the body is gone.
 import ast
 import shutil
 from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
 from inspect import isclass, iscode, isfunction, ismodule
 from pathlib import Path
@@ -63,6 +64,7 @@ def copy(folder, trusted=False):
             path.write_text(_without(origin.read_text(), names[origin]) if origin in names else PLACEHOLDER)
 
 
+@cache
 def kept():
     """Names of the functions and classes that stay, by file; a module of questions is there in any case."""
     out = {Path(module.__file__): set() for module in modules()}

@@ -18,7 +18,8 @@ from jupyter_client.manager import KernelManager  # noqa: E402
 
 from course_lib.grading.sandbox import excess  # noqa: E402
 
-LOOK = 0.25  # seconds between two looks at a busy kernel
+LOOK = 0.5  # seconds between two looks at a busy kernel
+CELLS = 10  # a whole notebook may take as long as so many cells that use up their time
 GRACE = 5  # seconds for the outputs of a cell that has ended
 MESSAGE = 2 << 20  # bytes: a longer one is not received
 WAITING = 100  # messages; more are dropped
@@ -53,12 +54,13 @@ class Watched(nbval.kernel.RunningKernel):
     """nbval's kernel, ended at once when it is dead, over its time, or has too much of something."""
 
     seconds = 0.0  # for one cell
-    end = float("inf")
+    end = last = float("inf")
     fault = ""
 
     def execute_cell_input(self, *args, **kwargs):
-        """From here on the cell's time runs."""
-        self.end = monotonic() + self.seconds
+        """From here on the cell's time runs; from the first one on, the notebook's."""
+        self.last = min(self.last, monotonic() + CELLS * self.seconds)
+        self.end = min(self.last, monotonic() + self.seconds)
         return super().execute_cell_input(*args, **kwargs)
 
     def get_message(self, stream, timeout=None):

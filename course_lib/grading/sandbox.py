@@ -20,13 +20,17 @@ DISK = 200 << 20  # bytes of all files
 SYSTEM = ("/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts")
 OWN_FOLDER = '--bind "${0%/*}" "${0%/*}"'  # of the connection file $0: this kernel's alone
 LIMITED = f"""
-import sys
 try:
     import resource
-    for name, most in ("AS", {MEMORY}), ("NPROC", {PROCESSES}), ("FSIZE", {FILE}), ("CORE", 0), ("NOFILE", 512):
+except ImportError:
+    limits = ()  # no POSIX system
+else:
+    limits = ("AS", {MEMORY}), ("NPROC", {PROCESSES}), ("FSIZE", {FILE}), ("CORE", 0), ("NOFILE", 512)
+for name, most in limits:
+    try:
         resource.setrlimit(getattr(resource, "RLIMIT_" + name), (most, most))
-except (ImportError, ValueError, OSError):
-    pass  # the machine has no such limit, or a lower one
+    except (ValueError, OSError):
+        pass  # the machine has no such limit, or a lower one
 from ipykernel.kernelapp import launch_new_instance
 launch_new_instance()
 """
@@ -115,8 +119,9 @@ def _walls(library=None):
 
 
 def _secret():
-    """Where answers lie: the library's own folder, and the solutions beside it."""
-    return [path for path in (LIBRARY, LIBRARY.parent / "solutions", LIBRARY.parent / "private") if path.exists()]
+    """Where answers lie: the library's own folder, and the solutions of the course."""
+    courses = {LIBRARY.parent, Path.cwd()}
+    return [p for p in (LIBRARY, *(c / name for c in courses for name in ("solutions", "private"))) if p.exists()]
 
 
 def _each(option, paths):

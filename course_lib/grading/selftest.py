@@ -22,7 +22,7 @@ BREAK_OUTS = {  # each does what no answer may do; in the sandbox it must fail
     "writes beside its folder": "open('/x', 'w')",
     "speaks to the network": "import socket; socket.create_connection(('192.0.2.1', 9), 1)",
     "knows another process": "import os; assert os.getppid() > 1",
-    "takes memory without end": "import numpy as np; [np.ones(1 << 27) for _ in range(64)]",
+    "takes memory without end": "import numpy as np; [np.empty(1 << 27) for _ in range(64)]",
     "writes a file without end": "f = open('/tmp/x', 'wb')\nfor _ in range(300): f.write(bytes(1 << 20)); f.flush()",
 }
 

@@ -124,6 +124,7 @@ check("start-average", average)
 # | [4. Asynchronous methods](04_asynchronous.ipynb) | what if nobody waits? | [4](../exercises/04_async_rate.ipynb) |
 # | [5. Local methods](05_local.ipynb) | may workers talk less often? | [5](../exercises/05_adaptive_communication.ipynb), [6](../exercises/06_heterogeneity.ipynb) |
 # | [6. Decentralised methods](06_decentralized.ipynb) | do we need a centre? | [7](../exercises/07_topology.ipynb), [8](../exercises/08_gradient_tracking.ipynb) |
+# | [7. Faults: slow, dead, lying](07_faults.ipynb) | what if a machine is slow, or dies? | [9](../exercises/09_fault_tolerance.ipynb) |
 # | [7, part two. Lying](07_lying.ipynb) | whom should a server believe? | [10](../exercises/10_byzantine.ipynb) |
 # | [8. Load balancing and networks](08_load.ipynb) | who should compute how much, and over which wires? | |
 # | [9. Second-order methods, and the limits](09_second_order.ipynb) | how few rounds can it be? | [11](../exercises/11_second_order.ipynb) |

@@ -171,7 +171,7 @@ for name, rule in fifteen.items():
 source(robust_sgd)
 
 # %% [markdown]
-# Twenty workers learn the digits, dealt at random; five lie. Test accuracy after 60 rounds, in percent:
+# Twenty workers learn the digits, dealt at random; five lie. Test accuracy after 40 rounds, in percent:
 
 # %%
 digits = data.load("digits")
@@ -188,7 +188,7 @@ def accuracy(rule, attack, problem, momentum=0.0):
     faults = [Byzantine(5, attack)] if attack else []
     cluster = SimulatedCluster(problem, batch_size=16, faults=faults)
     training = robust_sgd(cluster, 0.5, rule, momentum)
-    return 100 * run(training, 60, record_every=60, quiet=True).accuracy[-1]
+    return 100 * run(training, 40, record_every=40, quiet=True).accuracy[-1]
 
 
 # %%
@@ -232,7 +232,7 @@ def distance(rule, attack, momentum):
     cluster = SimulatedCluster(
         noisy,
         batch_size=1,
-        replicates=10,
+        replicates=5,
         initial_model=np.ones(10),
         faults=[Byzantine(5, attack)],
     )
@@ -275,7 +275,7 @@ shaded(results, ["nobody", "mimic", "labels"], lambda percent: (97 - percent) / 
 # %% [markdown]
 # Look at the first column: **nobody lies**, and Krum is wrong on more than half of the images. It takes for a liar who is
 # only different. Averages over buckets differ less, which is what bucketing is for. (In the other columns five workers'
-# data are lost. The mean of the fifteen honest ones alone reaches 86 %: nobody can do much better.) But no cleverness
+# data are lost. The mean of the fifteen honest ones alone reaches 85 %: nobody can do much better.) But no cleverness
 # helps beyond a point:
 #
 # **Theorem card 7.6: no rule can.** *(an identity; the general order $\frac fm\zeta^2$: Karimireddy, He and Jaggi 2022)*

@@ -133,9 +133,11 @@ for name, method in contenders.items():
 #
 # **Theorem card 9.1: Newton.** *(classical; proved by Taylor's formula)* If $\nabla^2f$ is $M$-Lipschitz and
 # $\nabla^2f(x)\succeq\lambda I$, a full step from $x$ ends at $x^+$ with
+#
 # $$\|x^+-x^*\|\le\frac M{2\lambda}\|x-x^*\|^2 .$$
-# Number of correct digits doubled, *once it is near*: from afar the right-hand side is larger than $\|x-x^*\|$, and the
-# bare step may diverge. For logistic regression $M=\frac1{6\sqrt3}$ times the mean of $\|a\|^3$ will do.
+#
+# The number of correct digits doubles, *once it is near*: from afar the right-hand side is larger than $\|x-x^*\|$, and
+# the bare step may diverge. For logistic regression $M=\frac1{6\sqrt3}$ times the mean of $\|a\|^3$ will do.
 #
 # *Affine invariance:* in other units, $x=Tz$, Newton's models are the same points, for every invertible $T$. So
 # bad scaling does not exist for it, nor for GIANT.
@@ -472,7 +474,7 @@ for epsilon in (1e-1, 1e-3, 1e-6):
 # | the same for related functions | nearly: bounds in the similarity $\delta$, $\sqrt{\delta/\mu}$; met for quadratics |
 # | time on networks | settled for exact gradients: $D$ with a master, $1/\sqrt\gamma$ with gossip |
 # | bits, quadratics | settled up to constants |
-# | bits, general convex | open: the gap is a factor of $d$ in places |
+# | bits, general convex | open: known methods send more than the known bounds ask for |
 # | stochastic gradients, identical data | settled up to logarithms: mini-batch or single-machine acceleration (Woodworth et al. 2021) |
 # | stochastic gradients, unlike data, local steps | partly open: which measure of "unlike" is the right one? |
 # | nonconvex, networks of layers | open: lower bounds speak of gradients' norms, practice of something else |

@@ -190,7 +190,7 @@ checkpoint_explorer = Explorer(
     ],
     picture=checkpoint_picture,
     presets={
-        "best": {"interval": 100},
+        "near the best": {"interval": 100},
         "a laptop": {"machines": 1, "save": 0.1, "interval": 500},
         "ten thousand machines": {"machines": 10_000, "interval": 50},
         "too many": {"machines": 100_000, "interval": 10},

@@ -252,7 +252,8 @@ with attempt():
     tau = np.geomspace(4, 120, 100)
     ax.plot(tau, bounds.checkpoint_overhead(tau, 5, 60, 2), **plots.THEORY)
     measured = [job(t, 5, 60, 2) for t in (5, 10, best, 40, 80)]
-    ax.plot([5, 10, best, 40, 80], measured, "o")
+    dots = plots.series(0, "measured") | {"linestyle": "", "marker": "o"}
+    ax.plot([5, 10, best, 40, 80], measured, **dots)
     ax.set(xlabel="seconds of work between checkpoints", ylabel="wall / useful", xscale="log")
     display(fig)
     formula = bounds.checkpoint_overhead(np.array([5, 10, best, 40, 80]), 5, 60, 2)

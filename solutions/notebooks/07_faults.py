@@ -205,7 +205,7 @@ cures = {
 for name, history in cures.items():
     end = f"{history.seconds[-1]:.1f} s, {history.bytes[-1] / 1e6:.0f} MB"
     print(f"{name:12} {end}, accuracy {history.accuracy[-1]:.0%}")
-plots.convergence(cures, against="seconds", show="accuracy")
+plots.convergence(cures, against="seconds")
 
 # %% [markdown]
 # The exact ones end at the very same model. **The price of coding is work**: every machine computes $s+1$ times as
@@ -403,9 +403,9 @@ for save, between in ((1, 100), (5, 60), (40, 60)):
 #
 # ## Think
 #
-# **How would you design a fault-tolerant distributed optimization algorithm?** (Best answered after part two.) Say which faults you expect, which cure
+# **How would you design a fault-tolerant distributed optimization algorithm?** Say which faults you expect, which cure
 # each gets and under which condition it works, what each costs, and a case in which your design fails. About fifteen
-# lines.
+# lines, best written after part two.
 
 # %% [markdown] essay="faults-design" points=10
 # ### BEGIN SOLUTION

@@ -112,7 +112,7 @@ def refusals(MPICluster, folder):
 
     cluster = MPICluster(problem(8))
     tries = {
-        "few": lambda: MPICluster(problem(3)),
+        "few": lambda: run(sync_sgd(MPICluster(problem(3)), 0.1), 1),
         "rows": lambda: cluster.mean(np.zeros((8, 9))),
         "sample": lambda: cluster.select(sample=2),
         "shared": lambda: cluster.arrivals(cluster.start(), shared=True),

@@ -163,7 +163,7 @@ class MPICluster(RealCluster):
     def together(self, models):
         """All workers' models on every rank; bytes are added up, and the clock stands still until the next call."""
         self._clock.stop()
-        if self._server is not None:
+        if self._server is not None or self.ranks > self.m:  # only rank 0 knows the model; or all begin with the same
             self._total = self.ledger
             return models
         every = self.comm.allgather(dict(self.ledger))
@@ -192,6 +192,8 @@ class MPICluster(RealCluster):
 
     def _begin(self, V=None):
         """Seconds at which a call began; V is a block of rows of this rank."""
+        if self.ranks > self.m:
+            raise CourseError(f"{self.ranks} ranks for {self.m} workers: some rank would have nothing to do")
         if V is not None and V.shape[:-1] != (len(self.mine),):
             raise CourseError(f"rank {self.rank} hosts {len(self.mine)} workers; this block has shape {V.shape}")
         self._clock.go()

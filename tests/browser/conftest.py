@@ -18,15 +18,15 @@ def lab(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def open_notebook(lab):
-    """Open a copy of a notebook, given by its path or as a notebook node, under a name not used before."""
+    """Open a copy of a notebook, given by its path or as a notebook node, in JupyterLab or where one says."""
     folder, address, browser, number = lab
     context = browser.new_context(viewport={"width": 1280, "height": 900})
 
-    def open_copy(notebook):
+    def open_copy(notebook, where=NotebookPage):
         name = f"notebook_{next(number)}.ipynb"
         content = notebook if isinstance(notebook, dict) else nbformat.read(notebook, as_version=4)
         nbformat.write(content, folder / name)
-        return NotebookPage(context.new_page(), address, name)
+        return where(context.new_page(), address, name)
 
     yield open_copy
     context.close()

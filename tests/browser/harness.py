@@ -1,5 +1,6 @@
-"""A notebook in JupyterLab in Chromium, and an explorer in it, driven as a student would: by keyboard."""
+"""A notebook in Jupyter in Chromium, and an explorer in it, driven as a student would: by keyboard and by mouse."""
 
+import io
 import json
 import os
 import shutil
@@ -12,6 +13,10 @@ import urllib.error
 import urllib.request
 from contextlib import contextmanager
 
+import nbformat
+import numpy as np
+from PIL import Image
+
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 BROWSER_ARGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -19,6 +24,26 @@ BROWSER_ARGS = [
 ]  # fmt: skip
 QUIET = """{"@jupyterlab/apputils-extension:notification":
     {"fetchNews": "false", "checkForUpdates": false, "doNotDisturbMode": true}}"""
+
+
+KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
+
+
+def notebook_of(*cells):
+    """A small notebook with some text below, so that a jump of the page would show."""
+    code = [nbformat.v4.new_code_cell(cell) for cell in cells]
+    after = nbformat.v4.new_markdown_cell("\n\n".join(["Below the explorer."] * 40))
+    return nbformat.v4.new_notebook(cells=[*code, after], metadata={"kernelspec": KERNEL})
+
+
+def shows(shown, explorer, **values):
+    """Sentence and picture on the page are those that the pure function gives for these values."""
+    assert shown.sentence == explorer.show(**values).sentence
+    here = np.asarray(Image.open(io.BytesIO(shown.png)))
+    there = np.asarray(Image.open(io.BytesIO(explorer.png(**values))))
+    assert here.shape == there.shape
+    assert np.mean(np.any(here != there, axis=-1)) < 1e-3
+    return True
 
 
 def free_port():
@@ -116,10 +141,12 @@ class NotebookPage:
         The notebook's path under the server's folder.
     """
 
+    app = "doc/tree"
+
     def __init__(self, page, address, path):
         self.page, self.address, self.path = page, address, path
         with page.expect_websocket(lambda socket: "/api/kernels/" in socket.url, timeout=60_000) as socket:
-            page.goto(f"{address}/doc/tree/{path}")
+            page.goto(f"{address}/{self.app}/{path}")
         socket.value.wait_for_event("framereceived")  # before it, the kernel takes no orders
         self.page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for(state="attached")
 
@@ -147,6 +174,20 @@ class NotebookPage:
         explorer.section.scroll_into_view_if_needed(timeout=30_000)
         explorer.wait_until_current()
         return explorer
+
+
+class Notebook7Page(NotebookPage):
+    """The same notebook in Jupyter Notebook 7."""
+
+    app = "notebooks"
+
+
+class VoilaPage(NotebookPage):
+    """The same notebook as Voila serves it: run already, and without its code."""
+
+    def __init__(self, page, address, path):
+        self.page = page
+        page.goto(f"{address}/voila/render/{path}", timeout=60_000)
 
 
 class ExplorerOnPage:
@@ -200,6 +241,16 @@ class ExplorerOnPage:
         """Wait until the picture shown belongs to where the controls stand."""
         current = self.section.locator("figure[aria-busy='false']")
         current.wait_for(timeout=seconds * 1000)
+
+    def drag_to_end(self, slider):
+        """Drag a slider's knob by mouse from the middle past its right end; return when the picture has followed."""
+        box = slider.bounding_box()
+        mouse = self.page.mouse
+        mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        mouse.down()
+        mouse.move(box["x"] + box["width"] + 5, box["y"], steps=4)
+        mouse.up()
+        self.wait_until_current()
 
     def press(self, control, *keys):
         """Press keys on a control one after another; return when the picture has followed."""

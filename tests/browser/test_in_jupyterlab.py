@@ -1,15 +1,12 @@
-"""Explorers as students meet them: in JupyterLab, in Chromium, with the keyboard.
+"""Explorers as students meet them: in JupyterLab, in Chromium, with the keyboard and with the mouse.
 
 What the page shows is compared with what the explorer's pure function gives for the same values.
 """
 
-import io
 from pathlib import Path
 
-import nbformat
-import numpy as np
 import pytest
-from PIL import Image
+from harness import notebook_of, shows
 
 from course_lib.explorers import catalogue
 from course_lib.explorers.costs import all_reduce_explorer
@@ -22,28 +19,10 @@ LECTURES = sorted(
 )
 
 
-def lecture_of(*cells):
-    """A small notebook with some text below, so that a jump of the page would show."""
-    code = [nbformat.v4.new_code_cell(cell) for cell in cells]
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    after = nbformat.v4.new_markdown_cell("\n\n".join(["Below the explorer."] * 40))
-    return nbformat.v4.new_notebook(cells=[*code, after], metadata={"kernelspec": kernel})
-
-
-def shows(shown, explorer, **values):
-    """Sentence and picture on the page are those that the pure function gives for these values."""
-    assert shown.sentence == explorer.show(**values).sentence
-    here = np.asarray(Image.open(io.BytesIO(shown.png)))
-    there = np.asarray(Image.open(io.BytesIO(explorer.png(**values))))
-    assert here.shape == there.shape
-    assert np.mean(np.any(here != there, axis=-1)) < 1e-3
-    return True
-
-
 @pytest.fixture(scope="module")
 def all_reduce_page(open_notebook):
     """A notebook with two views of the explorer of the all-reduce's cost, run."""
-    page = open_notebook(lecture_of("from course_lib.explorers.costs import all_reduce_explorer as e\ne", "e"))
+    page = open_notebook(notebook_of("from course_lib.explorers.costs import all_reduce_explorer as e\ne", "e"))
     page.run_all()
     return page
 
@@ -103,14 +82,7 @@ def test_choice_presets_and_reset(all_reduce):
 
 
 def test_mouse_drags_a_slider(all_reduce):
-    workers = all_reduce.slider("workers")
-    box = workers.bounding_box()
-    mouse = all_reduce.page.mouse
-    mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    mouse.down()
-    mouse.move(box["x"] + box["width"] + 5, box["y"], steps=8)
-    mouse.up()
-    all_reduce.wait_until_current()
+    all_reduce.drag_to_end(all_reduce.slider("workers"))
     assert shows(all_reduce, all_reduce_explorer, workers=1024)
 
 
@@ -145,7 +117,7 @@ Explorer("A moving dot", [Slider("time", "time", range(6), start=0, unit="s", pl
 
 
 def test_play_steps_to_the_end_and_errors_are_told(open_notebook):
-    page = open_notebook(lecture_of(MOVING))
+    page = open_notebook(notebook_of(MOVING))
     page.run_all()
     shown = page.explorer("A moving dot")
     assert shown.section.get_by_role("link", name="what moves").get_attribute("href").endswith("#below")
@@ -163,7 +135,8 @@ def test_play_steps_to_the_end_and_errors_are_told(open_notebook):
 
 @pytest.mark.parametrize("lecture", LECTURES)
 def test_every_control_of_every_lecture(open_notebook, lecture):
-    """Open a lecture, run it, and move each control of each explorer by keyboard, one step from its start."""
+    """Open a lecture, run it, and move each control of each explorer, one step from its start by keyboard,
+    and each slider to its end by mouse."""
     page = open_notebook(NOTEBOOKS / lecture)
     page.run_all()
     source = (NOTEBOOKS / lecture).read_text(encoding="utf-8")
@@ -180,7 +153,9 @@ def test_every_control_of_every_lecture(open_notebook, lecture):
             forth, back = ("ArrowDown", "ArrowUp") if c.kind == "choice" else ("ArrowRight", "ArrowLeft")
             shown.press(control, forth if step == 1 else back)
             assert shows(shown, explorer, **{c.name: c.values[at + step]})
+            if c.kind == "slider":
+                shown.drag_to_end(control)
+                assert shows(shown, explorer, **{c.name: c.values[-1]})
             shown.press(shown.button("Reset"), "Enter")
         assert shown.height == height
     page.close()
-

@@ -288,6 +288,18 @@ def test_sync_sgd_waits_for_the_repair_and_elastic_sgd_does_not():
     assert spans == [("compute", 0, 0.5), ("down", 0.5, 2.7), ("compute", 3, 4)]
 
 
+def test_backup_workers_do_not_mend_a_machine():
+    """Down until 2.7, in the second and the third round, whoever waits for whom."""
+    for method, rule in ((backup_sgd, 1), (deadline_sgd, 1.0)):
+        cluster = SimulatedCluster(spread(3), link=INSTANT, compute=1.0, faults=[OneCrash(1e-9, repair=2.2)])
+        steps = method(cluster, 0.1, rule)
+        for _ in range(5):
+            next(steps)
+        spans = [(s.kind, s.start, s.end) for s in cluster.trace() if s.worker == 1 and s.kind != "wait"]
+        assert spans[:2] == [("compute", 0, 0.5), ("down", 0.5, 2.7)] and cluster.seconds == 4
+        assert all(start >= 2.7 for _, start, _ in spans[2:])
+
+
 def test_when_all_crash_the_first_to_be_done_again_is_waited_for():
     cluster = SimulatedCluster(flat(2), link=INSTANT, compute=1.0, faults=[Crashes(3.0, 1.0)])
     history = run(elastic_sgd(cluster, 0.1), 200)

@@ -33,7 +33,7 @@ class Racing:
 
         Who was down or cut off comes back as soon as it can, and takes part in the round that begins next.
         """
-        up = np.maximum(self._began, np.zeros(self.m) if self._up is None else self._up)
+        up = self._present()
         stays = up <= np.min(self._began)
         if not stays.any():
             stays[self.clock.argmin()] = True
@@ -92,8 +92,15 @@ class Racing:
             ready = np.where(cut.side(self.m) & cut.lasts(ready), cut.end, ready)
         return ready
 
-    def _quorum(self, workers, meet, back=0):
+    def _present(self):
+        """When each worker was there in this round: at its beginning, or after its repair."""
+        return np.maximum(self._began, np.zeros(self.m) if self._up is None else self._up)
+
+    def _quorum(self, workers, meet, back=None):
         """The team of these, who meet then; the others stop at that moment, unless they are away until `back`."""
+        if back is None:
+            up = self._present()
+            back = np.where(up > meet, up, 0)  # nobody is repaired sooner because the others go on
         self._stop(np.where(back > 0, back, np.minimum(self.clock, meet)))
         return Quorum(self, workers, self.problem.weights, meet)
 

@@ -183,7 +183,7 @@ QUESTIONS = [
             "after a failure the job goes on from the last checkpoint, not from the beginning": _from_the_beginning,
         },
         hints=(
-            "Follow by hand a job of two intervals that fails in the middle of the second one. What does it still have?",
+            "Follow by hand a job of two intervals that fails in the middle of the second. What does it still have?",
             "saved = max(0, int((life - begun) // (interval + save)))",
         ),
     ),

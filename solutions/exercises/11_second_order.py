@@ -39,7 +39,7 @@ from course_lib.methods import dane, fednl, giant, lbfgs, newton
 
 # %% answer="budget-search"
 def armijo(losses, slope, share):
-    """Largest acceptable step size, and f there, from losses (m, K + 1) at sizes 0, 1, 1/2, ..."""
+    """Largest acceptable size, and f there: losses (m, K + 1) at sizes 0, 1, 1/2, ..."""
     ### BEGIN SOLUTION
     f = losses.mean(axis=0)
     sizes = 0.5 ** np.arange(len(f) - 1)
@@ -61,7 +61,7 @@ check("budget-search", armijo)
 
 # %% answer="budget-inverses"
 def off_identity(hessians):
-    """||I - H_1^-1 H|| and ||I - mean(H_i^-1) H||, spectral norms, from Hessians (m, d, d)."""
+    """||I - H_1^-1 H|| and ||I - mean(H_i^-1) H||, spectral, for Hessians (m, d, d)."""
     ### BEGIN SOLUTION
     H, eye = hessians.mean(axis=0), np.eye(hessians.shape[1])
     single = eye - np.linalg.inv(hessians[0]) @ H

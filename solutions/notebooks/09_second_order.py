@@ -66,7 +66,7 @@ source(newton)
 
 # %% answer="second_order-newton"
 def newton_direction(gradients, hessians):
-    """What Newton subtracts from x, shape (d,), from gradients (m, d) and Hessians (m, d, d)."""
+    """What Newton subtracts from x, (d,): gradients (m, d), Hessians (m, d, d)."""
     ### BEGIN SOLUTION
     return np.linalg.solve(hessians.mean(axis=0), gradients.mean(axis=0))
     ### END SOLUTION
@@ -152,7 +152,7 @@ bound = bounds.newton_error(far[:-1], curved[:-1], M) + 1e-13
 print(holds("Newton's error", far[1:], bound))
 
 # %%
-bare = problems.LogisticRegression(features, labels)  # a penalty would have units of its own
+bare = problems.LogisticRegression(features, labels)  # a penalty has units of its own
 T = np.eye(20) + np.random.default_rng(0).normal(size=(20, 20)) / 10
 turned = problems.LogisticRegression(features @ T, labels)
 for method, step in ((newton, 1.0), (giant, 1.0), (sync_sgd, 1 / bare.L)):
@@ -266,7 +266,7 @@ for steps in (1, 10, 100):
 
 # %% answer="second_order-twoloop"
 def lbfgs_direction(gradient, S, Y):
-    """The two-loop recursion: gradient (d,), pairs in the rows of S and Y (k, d), oldest first."""
+    """Two-loop recursion: gradient (d,), pairs in rows of S, Y (k, d), oldest first."""
     ### BEGIN SOLUTION
     q, weights = gradient, []
     for s, y in zip(S[::-1], Y[::-1]):
@@ -418,7 +418,8 @@ for name, (rounds, method) in talkers.items():
 # %%
 fig, ax = plots.figure()
 for k, (name, values) in enumerate(error.items()):
-    ax.semilogy(talkers[name][0] * np.arange(len(values)), values, **plots.series(k, name))
+    rounds = talkers[name][0] * np.arange(len(values))
+    ax.semilogy(rounds, values, **plots.series(k, name))
 r = np.arange(40)
 ax.semilogy(r, bounds.support_floor(r, 60, 100), label="floor", **plots.THEORY)
 ax.set(xlabel="rounds", title="distance from x*, relative")
@@ -447,8 +448,11 @@ for m in (8, 16, 32, 64):
     ring = topology.metropolis(topology.ring(m))
     cluster = SimulatedCluster(problems.Quadratic(np.ones((m, 1, 1)), np.zeros((m, 1))))
     slowest = np.cos(2 * np.pi * np.arange(m) / m)[:, None]
-    for name, method in (("plain", gossip), ("Chebyshev", chebyshev_gossip)):
-        told = run(method(cluster, slowest, ring), rounds=6000 if name == "plain" else 300)
+    for name, method, rounds in (
+        ("plain", gossip, 70 * m),
+        ("Chebyshev", chebyshev_gossip, 3 * m),
+    ):
+        told = run(method(cluster, slowest, ring), rounds=rounds)
         needed[name].append(told.first("consensus", 1e-6 * told.consensus[0]))
 for name, rounds in needed.items():
     slope = np.polyfit(np.log([16, 32, 64]), np.log(rounds[1:]), 1)[0]

@@ -214,9 +214,9 @@ if machines.ready():
 # %% [markdown]
 # Read the ratio before you trust a simulated second. On this page four ranks most likely share fewer cores, so a rank
 # often waits for its turn, a time that the model does not know; and it leaves out what is neither gradient nor wire:
-# compressing, Python, copying. On a machine with a core for each rank the ratio is nearer to one. What the model is
-# good for is *comparison*: which method sends more, waits more, by about how much. The rounds and the bytes, by
-# contrast, are exact.
+# compressing, Python, copying, and the wait for whichever rank comes last. It is worst where rounds are shortest. So
+# use simulated seconds to *compare* what methods send and wait, where messages or gradients take most of the time,
+# and measure before you promise a number. The rounds and the bytes, by contrast, are exact.
 #
 # ## An asynchronous run, twice
 #
@@ -307,7 +307,7 @@ fig, ax = plots.figure(width=6, height=2.4)
 if engines.ready():
     ax.plot(arrivals.seconds, arrivals.workers, "|", markersize=14, color=plots.COLORS[0])
     ax.axvline(server.deaths[0][0], color=plots.COLORS[1], label="found dead")
-    ax.legend(loc="upper right")
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1))
 ax.set(xlabel="seconds", ylabel="worker", yticks=range(4), ylim=(3.9, -0.6))
 fig
 

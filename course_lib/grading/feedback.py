@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from html import escape
 from io import BytesIO
+from textwrap import fill
 
 import numpy as np
 
@@ -35,7 +36,8 @@ def read(question, text):
     """
     try:
         found = json.loads(text)
-        plausible = len(found) == questions.CASES and all(_plausible(case) for case in found)
+        whole = isinstance(found, list) and len(found) == questions.CASES
+        plausible = whole and all(_plausible(case) for case in found)
     except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         return []
     return found if plausible else []
@@ -67,25 +69,18 @@ def page(sheet):
 
 
 def picture(question, shown):
-    """Each number that an answer gave, over the reference's; an HTML image, empty where there is nothing to draw."""
+    """What an answer gave and the reference does not, one over the other; an HTML image, empty if there is nothing."""
     from course_lib import plots
 
-    points = {}
-    for case, args in zip(shown, question.cases(0, 0)):
-        yours, right = ({}, {}) if isinstance(case, str) else _both(question, case, args)
-        for what in right:
-            if yours[what].shape == right[what].shape:
-                points.setdefault(what, []).append((right[what].ravel(), yours[what].ravel()))
+    points = _points(question, shown)
     if not points:
         return ""
-    fig, axes = plots.figure(columns=min(len(points), PANELS), width=3.2, height=2.9)
-    for ax, (what, pairs) in zip(np.ravel(axes), points.items()):
-        x, y = np.concatenate(pairs, axis=1)
-        x, y = (values[np.isfinite(x) & np.isfinite(y) & (abs(y) < 1e100)] for values in (x, y))
+    fig, axes = plots.figure(columns=len(points), width=3.2, height=2.9)
+    for ax, (what, (x, y)) in zip(np.ravel(axes), points.items()):
         ends = [x.min(initial=0), x.max(initial=0)]
-        ax.plot(ends, ends, color="0.6", linewidth=1, label="right")
-        ax.plot(x, y, "o", markersize=4, color=plots.COLORS[1], alpha=0.7, label="yours")
-        ax.set(xlabel="the reference's", ylabel="yours", title=what)
+        ax.plot(ends, ends, color="0.6", linewidth=1)
+        ax.plot(x, y, "o", markersize=4, color=plots.COLORS[1], alpha=0.7)
+        ax.set(xlabel="the reference's", ylabel="yours", title=fill(what, 40))
     return _image(fig, f"yours over the reference's: {', '.join(points)}")
 
 
@@ -135,6 +130,19 @@ def _both(question, case, args):
     right = questions.outcome(question, question.reference, args)
     yours = {what: np.array(case.get(what, []), float) for what in right}
     return yours, right
+
+
+def _points(question, shown):
+    """Numbers of the reference and of the answer, of the first quantities in which they differ somewhere."""
+    points = {}
+    for case, args in zip(shown, question.cases(0, 0)):
+        yours, right = ({}, {}) if isinstance(case, str) else _both(question, case, args)
+        for what in [what for what in right if yours[what].shape == right[what].shape]:
+            points.setdefault(what, []).append((right[what].ravel(), yours[what].ravel()))
+    pairs = {what: np.concatenate(found, axis=1) for what, found in points.items()}
+    drawn = {what: pair[:, np.all(abs(pair) < 1e100, axis=0)] for what, pair in pairs.items()}
+    differ = [w for w, (x, y) in drawn.items() if np.any(abs(x - y) > checks.TOLERANCE * question.size(w))]
+    return {what: drawn[what] for what in differ[:PANELS]}
 
 
 def _row(grade_id, mark, note=None):

@@ -56,7 +56,7 @@ check("heterogeneity-bias", bias)
 # %% [markdown]
 # Held against a run of the library, and against clients whose Hessians are equal but whose optima are not:
 
-# %%
+# %% personal=true
 apart = problems.Quadratic.dialled(m=6, d=4, condition=4, hessian_spread=0.7, seed=1)
 equal = problems.Quadratic.dialled(m=6, d=4, condition=4, hessian_spread=0.0, seed=1)
 with attempt():

@@ -66,7 +66,7 @@ check("gradient_tracking-method", track)
 # Yours against the library's, on a ring of eight. The library runs the same lines on a cluster with clocks and a
 # ledger; the numbers must agree.
 
-# %%
+# %% personal=true
 rng = np.random.default_rng(0)
 curvature, minimisers = rng.uniform(0.5, 2, (8, 3)), rng.normal(size=(8, 3))
 W = topology.metropolis(topology.ring(8))

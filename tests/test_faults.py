@@ -457,6 +457,7 @@ def test_the_checkpoint_explorer_measures_what_the_formula_says():
     [
         (lambda c: SimulatedCluster(c.problem, faults=["slow"]), "faults are a list of faults such as Crashes"),
         (lambda c: SimulatedCluster(c.problem, faults=[Crashes(1, 1)] * 2), "give Crashes once"),
+        (lambda c: SimulatedCluster(c.problem, faults=[Loss(0.1)]).restore(c.state()), "with 0 faults, not 1"),
         (lambda c: Crashes(0, 1), "rate of crashes must be positive, not 0"),
         (lambda c: Crashes(1, -1), "a repair takes at least 0 seconds, not -1"),
         (lambda c: Loss(1.0), r"lost with a probability below 1, not 1\.0"),

@@ -239,11 +239,13 @@ class SimulatedCluster(Mixing, Compressing, Solving, Selecting, Balancing, Faili
         """Go back to what `state` returned; the trace starts anew."""
         if len(state["clock"]) != self.m:
             raise CourseError(f"this is the state of a cluster of {len(state['clock'])} workers, not {self.m}")
+        if len(state["luck"]) != len(self.faults):
+            raise CourseError(f"this is the state of a cluster with {len(state['luck'])} faults, not {len(self.faults)}")
         self.start()
         self.rounds, self.clock = state["rounds"], state["clock"].copy()
         self.ledger.update(state["ledger"])
         self._timer.bit_generator.state = state["timer"]
-        for rng, saved in zip(self._luck, state["luck"], strict=True):
+        for rng, saved in zip(self._luck, state["luck"]):
             rng.bit_generator.state = saved
         self._draws.restore(state["draws"])
         self._streams.restore(state["streams"])

@@ -128,6 +128,11 @@ check("start-average", average)
 # | [7, part two. Lying](07_lying.ipynb) | whom should a server believe? | [10](../exercises/10_byzantine.ipynb) |
 # | [8. Load balancing and networks](08_load.ipynb) | who should compute how much, and over which wires? | |
 # | [9. Second-order methods, and the limits](09_second_order.ipynb) | how few rounds can it be? | [11](../exercises/11_second_order.ipynb) |
+# | [10. Real machines](10_real_machines.ipynb) | does the simulator tell the truth? | |
+#
+# Four studies ask one thing of many runs each: [scalability](study_1_scalability.ipynb),
+# [communication](study_2_communication.ipynb), [compression](study_3_compression.ipynb) and
+# [faults](study_4_faults.ipynb). The second ends with the *planner*: your cluster's numbers in, a forecast out.
 #
 # Symbols, words, theorem cards and books are listed in [To look things up](11_reference.ipynb).
 #
@@ -136,7 +141,8 @@ check("start-average", average)
 # human.
 #
 # **Little time?** *An hour, as a practitioner:* this page, then "What a message costs" in lecture 1, "Linear speed-up,
-# and where it ends" in lecture 2, and the table under "When to use it" at the end of each lecture. *A day, as a
+# and where it ends" in lecture 2, the planner at the end of [study 2](study_2_communication.ipynb), and the table under
+# "When to use it" at the end of each lecture that it points to. *A day, as a
 # workshop:* lectures 1 and 2 in the morning with exercise 1 up to the ring; after lunch lecture 3 or 5, whichever is
 # closer to what you do, with its stubs; the last hour is for arguing about the *Think* questions.
 #
@@ -144,10 +150,10 @@ check("start-average", average)
 #
 # | You will ... | learned in | tested in |
 # |---|---|---|
-# | know the methods, and read and check their analysis | lectures 2 to 6 | exercises 4, 6, 7, 8, and every theorem card's check |
-# | say what communication costs, and what the bottleneck is | lectures 1, 3 | exercises 1, 3 |
-# | write synchronous and asynchronous methods | lectures 2, 4, 6 | exercises 1, 4, 8, all stubs |
-# | design methods that talk less | lectures 3, 5 | exercises 2, 5 |
+# | know the methods, and read and check their analysis | lectures 2 to 7, 9 | exercises 4, 6, 7, 8, 11 |
+# | say what communication costs, and what the bottleneck is | lectures 1, 3, 8, study 2 | exercises 1, 3 |
+# | write synchronous and asynchronous methods | lectures 2, 4, 6, 7, 10 | exercises 1, 4, 8, 9, 10, all stubs |
+# | design methods that talk less | lectures 3, 5, 6, 9 | exercises 2, 5, 11 |
 #
 # ## Are you ready? Five questions
 #

@@ -240,7 +240,7 @@ class SimulatedCluster(Mixing, Compressing, Solving, Selecting, Balancing, Faili
         if len(state["clock"]) != self.m:
             raise CourseError(f"this is the state of a cluster of {len(state['clock'])} workers, not {self.m}")
         if len(state["luck"]) != len(self.faults):
-            raise CourseError(f"this is the state of a cluster with {len(state['luck'])} faults, not {len(self.faults)}")
+            raise CourseError(f"this state is of a cluster with {len(state['luck'])} faults, not {len(self.faults)}")
         self.start()
         self.rounds, self.clock = state["rounds"], state["clock"].copy()
         self.ledger.update(state["ledger"])

@@ -334,7 +334,7 @@ BILLED = {
     "dane": (lambda c: dane(c, step_size=1.0), {"search": False}),
     "natural_gradient": (lambda c: natural_gradient(c, step_size=1.0), {"search": False}),
     "lbfgs": (lbfgs, {}),
-    "fednl": (lambda c: fednl(c, RANK_ONE), {"memory_words": len(RANK_ONE.encode(np.zeros(10))) / 8}),
+    "fednl": (lambda c: fednl(c, RANK_ONE), {"message_words": len(RANK_ONE.encode(np.zeros(10))) / 8}),
 }
 
 

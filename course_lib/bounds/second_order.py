@@ -9,7 +9,7 @@ from course_lib.errors import CourseError
 SEARCH = 12
 
 
-def bill(method, d, memory_words=0, search=True):
+def bill(method, d, message_words=0, search=True):
     """Rounds and words of one step of a method: (rounds, words).
 
     A round is an all-reduce, or to the server and back; its words are the length of the vector that travels.
@@ -17,9 +17,9 @@ def bill(method, d, memory_words=0, search=True):
     Parameters
     ----------
     method : str
-        Name of the method; "fednl" also needs `memory_words`.
+        Name of the method; "fednl" also needs `message_words`.
     d : int
-    memory_words : float
+    message_words : float
         Length of a worker's compressed message, in words: it travels one way, and so counts half.
     search : bool
         Whether a line search finds the step size, in one round more.
@@ -32,7 +32,7 @@ def bill(method, d, memory_words=0, search=True):
         "dane": (2, 2 * d),
         "newton": (1, d * (d + 1) // 2 + d),
         "natural_gradient": (1, d * (d + 1) // 2 + d),
-        "fednl": (1, d + (1 + memory_words) / 2),
+        "fednl": (1, d + (1 + message_words) / 2),
     }[method]
     return rounds + search, words + SEARCH * search
 

@@ -100,8 +100,8 @@ check("faults-backup", backup_step)
 # ### What it takes
 #
 # **Theorem card 7.1: the $k$-th of $m$.** *(proved: while $j$ memoryless clocks run, the next rings after $\frac1j$ of
-# the mean)* For independent exponential compute times of mean $s$ the first $m-b$ of $m$ are done after
-# $s\,(H_m-H_b)$ seconds on average, $H_n=1+\frac12+\dots+\frac1n$; the mean of their gradients on $n$ samples each has
+# the mean)* For independent exponential compute times of mean $T$ the first $m-b$ of $m$ are done after
+# $T\,(H_m-H_b)$ seconds on average, $H_n=1+\frac12+\dots+\frac1n$; the mean of their gradients on $n$ samples each has
 # the variance $\frac{\sigma^2}{(m-b)n}$. The first few that are not waited for save the most: of $H_{32}=4.06$ seconds
 # four save 2.08, and cost an eighth of the precision.
 
@@ -150,7 +150,7 @@ print(f"minimiser of f {centres.optimum().item():.2f}")
 #
 # Both need the slow machine's data on another one, too. **Speculation** (Dean and Ghemawat 2004): when all but $c$ are
 # done, idle machines begin the last $c$ gradients again, and the earlier copy counts. It halves the wait for
-# memoryless times, from $sH_m$ to $s(H_m-\frac12H_c)$. **Gradient coding** (Tandon et al. 2017): each machine holds
+# memoryless times, from $TH_m$ to $T(H_m-\frac12H_c)$. **Gradient coding** (Tandon et al. 2017): each machine holds
 # $s+1$ shares of the data, and sends *one* vector, a mixture $\sum_jB_{ij}g_j$ of its shares' gradients. Any $m-s$ such
 # vectors determine $\sum_jg_j$ **exactly**:
 
@@ -210,11 +210,12 @@ plots.convergence(cures, against="seconds")
 # %% [markdown]
 # The exact ones end at the very same model. **The price of coding is work**: every machine computes $s+1$ times as
 # much. That pays where one machine is many times slower, and not where times are memoryless: a round takes
-# $s(s+1)(H_m-H_s)$ seconds instead of $sH_m$, more from four machines on with $s=1$. The explorer above knows it all.
+# $T(s+1)(H_m-H_s)$ seconds instead of $TH_m$, more from four machines on with $s=1$. The explorer above shows both.
 #
 # ## Dead
 #
-# A machine that crashes comes back after a repair, without what it was at. Synchronous SGD waits (black: down):
+# A machine that crashes comes back after a repair, without what it was at. Synchronous SGD waits for it; elastic SGD,
+# drawn below, does not (black: down).
 
 # %%
 crashing = [Crashes(rate=5.0, repair=0.02)]
@@ -226,7 +227,7 @@ for method in (sync_sgd, elastic_sgd):
 plots.timeline(hit, until=0.08)
 
 # %% [markdown]
-# **Elastic** SGD, drawn here, goes on with whoever is there; who comes back takes part again. Machines crash whatever
+# **Elastic** SGD goes on with whoever is there; who comes back takes part again. Machines crash whatever
 # data they hold, so nobody's data are left out for long: unlike slowness, death is no bias, as long as it is
 # impartial. Wires die, too. A lost message is sent again, and a network that falls in two parts stops whoever needs both
 # (an all-reduce among seven is shorter than among ten, which is why elastic SGD is done early):
@@ -410,7 +411,7 @@ for save, between in ((1, 100), (5, 60), (40, 60)):
 # %% [markdown] essay="faults-design" points=10
 # ### BEGIN SOLUTION
 # First classify: slow, crashed, arbitrary; each needs its own cure, and assuming a worse fault than there is costs
-# accuracy. **Slow:** backup workers if data are alike everywhere: a round of $s(H_m-H_b)$ instead of $sH_m$ at
+# accuracy. **Slow:** backup workers if data are alike everywhere: a round of $T(H_m-H_b)$ instead of $TH_m$ at
 # $\frac m{m-b}$ times the variance; if data are local they minimise $\sum p_if_i$, so speculation or gradient coding,
 # with data on two machines or $s+1$ and as many times the work. **Crashed:** go on with who is there; checkpoints every
 # $\sqrt{2\delta M}$ seconds, $M$ that of the whole job, with the *whole* state: model, momentum, error-feedback memory,

@@ -13,7 +13,7 @@
 # but until the model is good? And what does a memory of what was left out change?
 #
 # Eight workers hold digits in unequal mixtures of classes. Every compressor of [lecture 3](03_compression.ipynb) runs
-# twice, with the best of three step sizes: *plain*, as it is, and *with a memory*. The memory is error feedback; for
+# twice, with the better of two step sizes: *plain*, as it is, and *with a memory*. The memory is error feedback; for
 # unbiased compressors of large variance, which error feedback does not suit, it is DIANA's shifts. Bytes are those of
 # the encoded messages. The target is a training loss within 0.1 of the best possible.
 #
@@ -32,7 +32,7 @@ source(compression.measure)
 # %% [markdown]
 # ## The runs
 #
-# The quick form: 100 rounds, two seeds; *never* means not within those. The full form, 400 rounds and ten seeds:
+# The quick form: 80 rounds, two seeds; *never* means not within those. The full form, 320 rounds and ten seeds:
 #
 # `python -m course_lib study compression`
 

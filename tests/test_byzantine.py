@@ -257,6 +257,8 @@ def test_geometric_median_does_not_stick_to_a_row_where_it_begins():
     nearby = [total(z + step) for step in 1e-3 * np.random.default_rng(0).normal(size=(50, 2))]
     assert total(z) < min(*nearby, total(np.zeros(2)))
     assert (GeometricMedian()(np.array([[2.0, 1.0]] * 3)) == [2, 1]).all()
+    held = np.array([[0.0, 0.0]] * 3 + [[1.0, 0.0], [0.0, 1.0]])
+    assert (GeometricMedian()(held) == 0).all(), "three hold against a pull of root two"
 
 
 def test_clipping_nobody_is_the_mean_and_the_centre_is_remembered():
@@ -421,6 +423,19 @@ def test_with_the_mean_and_nobody_lying_it_is_parameter_server_sgd(alike):
     other = run(robust_sgd(robust, 0.1, Mean()), 20)
     assert np.allclose(one.loss, other.loss, rtol=1e-12)
     assert (one.bytes == other.bytes).all() and (one.seconds == other.seconds).all()
+
+
+def test_each_round_is_what_the_formula_says():
+    problem, rule = Quadratic.dialled(6, 3), CenteredClipping(0.2)
+    x, u, v = np.zeros((1, 3)), np.zeros((6, 3)), np.zeros((1, 3))
+    for _ in range(4):
+        u = 0.75 * u + 0.25 * problem.gradient(x)
+        away = u - v
+        v = v + (away * np.minimum(1, 0.2 / np.linalg.norm(away, axis=1, keepdims=True))).mean(axis=0)
+        x = x - 0.5 * v
+    state = run(robust_sgd(SimulatedCluster(problem), 0.5, rule, momentum=0.75), 4).state
+    for mine, theirs in zip((x, u, v, 4), state):
+        assert np.allclose(mine, theirs, rtol=1e-12)
 
 
 def test_liars_lie_and_nobody_else_does(alike):

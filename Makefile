@@ -30,6 +30,9 @@ build: $(VENV)/test  ## regenerate the notebooks from their masters
 	$(RUN) -m course_lib.grading build
 	$(RUN) -m course_lib.grading.guide > solutions/MISTAKES.md
 
+site: $(VENV)/test   ## the reading edition as plain web pages, into site/
+	$(RUN) -m course_lib.reading site
+
 pins:                ## refresh constraints.txt to the newest allowed versions
 	rm -rf $(VENV) && $(PYTHON) -m venv $(VENV) && $(RUN) -m pip install -q -e '.[test]'
 	(echo "# The exact versions that the tests ran with; made by \`make pins\`."; \
@@ -59,4 +62,4 @@ tools:
 	   apt-get update -qq >/dev/null && apt-get install -y -qq $$missing >/dev/null && missing=""; fi; \
 	 [ -z "$$missing" ] || echo "MISSING: $$missing. What needs it is SKIPPED. On Debian: apt-get install $$missing"
 
-.PHONY: help lab test bench build pins tools
+.PHONY: help lab test bench build site pins tools

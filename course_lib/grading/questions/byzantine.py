@@ -339,7 +339,7 @@ QUESTIONS = [
         reference=krum,
         wrong={
             "a worker is not its own neighbour: leave out the zero, then take m - f - 2": _itself_a_neighbour,
-            "with all others for neighbours the winner is the row nearest to the mean, where liars want it": _all_neighbours,
+            "with all others for neighbours the row nearest to the mean wins, where liars want it": _all_neighbours,
             "the distances are to be squared": _not_squared,
             "that is the worker furthest from its neighbours: the smallest score wins": _loneliest,
         },

@@ -10,8 +10,9 @@ import pytest
 
 from course_lib import compressors, data, topology
 from course_lib.__main__ import main
-from course_lib.clusters import Order, SimulatedCluster
+from course_lib.clusters import Link, Order, SimulatedCluster
 from course_lib.clusters.launching import OPEN_MPI, missing, mpiexec
+from course_lib.clusters.measuring import SIZES, fit_link
 from course_lib.errors import CourseError
 from course_lib.experiment import History, run
 from course_lib.methods import (
@@ -30,7 +31,7 @@ from course_lib.methods import (
 )
 from course_lib.problems import LogisticRegression
 
-SIZES = [(4, 4), (4, 8), (3, 8), (2, 16), (1, 5)]  # ranks, workers
+TEAMS = [(4, 4), (4, 8), (3, 8), (2, 16), (1, 5)]  # ranks, workers
 ROUNDS, REPLAYS = 12, 10
 pytestmark = [
     pytest.mark.mpi,
@@ -79,7 +80,7 @@ def on_ranks(folder):
     from course_lib.clusters import MPICluster
 
     world = MPI.COMM_WORLD
-    for ranks, m in SIZES:
+    for ranks, m in TEAMS:
         team = world.Split(0 if world.rank < ranks else MPI.UNDEFINED)
         for method in METHODS if team != MPI.COMM_NULL else ():
             for reproducible in (True, False):
@@ -141,7 +142,7 @@ def ran(tmp_path_factory):
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize(("ranks", "m"), SIZES)
+@pytest.mark.parametrize(("ranks", "m"), TEAMS)
 def test_iterates_are_the_simulators(ran, method, ranks, m):
     simulated = run(METHODS[method](SimulatedCluster(problem(m), batch_size=5)), ROUNDS, 4)
     same = History.load(ran / name(method, ranks, m, True))
@@ -199,6 +200,13 @@ def test_the_command_line_runs_on_all_ranks(ran):
     assert real.rounds[-1] == 5 and real.seconds[-1] > 0
     assert main(["run", "dsgd", "step_size=0.2", "W=ring", "--rounds", "5", "--out", str(ran / "here")]) == 0
     assert History.load(ran / "here").model.tobytes() == real.model.tobytes()
+
+
+def test_a_link_is_fitted_exactly_where_there_is_no_noise():
+    link = Link(latency=3e-5, bandwidth=2e9)
+    fitted = fit_link(SIZES, [link.seconds(size) for size in SIZES])
+    np.testing.assert_allclose([fitted.latency, fitted.bandwidth], [3e-5, 2e9], rtol=1e-9)
+    assert fit_link([1, 2], [2.0, 1.0]) == Link(1.5, np.inf)  # noise: longer messages were quicker
 
 
 def test_mistakes_are_told_in_words(ran):

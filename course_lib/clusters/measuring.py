@@ -3,25 +3,25 @@
 import numpy as np
 
 from course_lib.clusters.timing import Link
-from course_lib.errors import CourseError
 
-SIZES = (1_000, 10_000, 50_000, 100_000, 200_000)  # bytes
+SIZES = (1_000, 200_000, 400_000, 700_000, 1_000_000)  # bytes
 
 
-def round_trips(sizes=SIZES, times=100):
-    """Seconds of a message to the next rank and back, the mean of several; all ranks do it at once, as in a round.
+def round_trips(sizes=SIZES, times=20):
+    """Seconds of a message to the next rank and back, when all ranks do it at once, as in a round.
 
     Parameters
     ----------
     sizes : sequence of int
         Bytes.
     times : int
+        Trips that are timed together; the median of five such times counts.
 
     Returns
     -------
     array, one a size
     """
-    return np.array([_round_trip(size, times) for size in sizes])
+    return np.array([np.median([_round_trip(size, times) for _ in range(5)]) for size in sizes])
 
 
 def fit_link(sizes, seconds):
@@ -30,11 +30,11 @@ def fit_link(sizes, seconds):
     Returns
     -------
     Link
-        Its latency is at least 0: noise may put the line's beginning below.
+        Where noise hides one of its numbers: latency 0, or infinite bandwidth.
     """
     slope, latency = np.polyfit(sizes, seconds, 1)
-    if not slope > 0:
-        raise CourseError("longer messages were not slower: measure again, on a quieter machine")
+    if slope <= 0:
+        return Link(float(np.mean(seconds)), np.inf)
     return Link(max(float(latency), 0.0), float(1 / slope))
 
 

@@ -74,7 +74,7 @@ class CenteredClipping(Aggregator):
     """Nobody moves the centre by more than radius/m (Karimireddy, He and Jaggi, 2021).
 
     v <- v + mean_i (v_i - v) min(1, radius / ||v_i - v||), from the v of the round before. Condition: f < m/2; the
-    proof asks for f <= m/10, and for workers that send momentum instead of gradients.
+    proof asks for fewer liars, and for workers that send momentum instead of gradients.
 
     Parameters
     ----------

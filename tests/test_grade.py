@@ -346,6 +346,15 @@ def test_the_check_warns_of_a_call_that_fails_when_graded():
     assert "while you are graded" not in repr(check(CROSSOVER, lambda m, latency, seconds: np.log2(m)))
 
 
+def test_alone_an_answer_meets_the_solutions_of_earlier_answers_that_it_calls_and_no_others():
+    """A later solution may hold an earlier one's."""
+    reference = submitting.REFERENCE.ready()
+    for grade_id, called, met in ((RING, "server_all_reduce", True), (RING, "crossover", False), (RING, "abs", False)):
+        book = submissions.alone(reference, grade_id, [f"def ring_all_reduce(n, v): return {called}(n, v)"])
+        assert any(f"def {called}" in cell.source for cell in book.cells) == met
+        assert sum("def " in cell.source for cell in book.cells) == 1 + met
+
+
 # Private sets and personal variants
 
 

@@ -62,6 +62,13 @@ class Grader:
             sheet.fault = f"the machinery failed: {type(error).__name__}: {error}"
         return sheet
 
+    def state(self, name):
+        """What the grade of a notebook depends on besides itself: its solution, its questions, the machinery."""
+        files = [*Path(__file__).parent.glob("*.py"), *(self.root / "solutions").glob(f"*/{name}.ipynb")]
+        sections = {i.partition("-")[0] for i in getattr(self.references[""].get(name), "answers", ())}
+        files += [Path(__file__).parent / "questions" / f"{section}.py" for section in sections]
+        return sha256(b"".join(file.read_bytes() for file in sorted(files))).hexdigest()
+
     def _grade(self, sheet, content):
         with self.alone:
             notebook = submissions.read(content)
@@ -153,11 +160,12 @@ def grade(root, source, out, seconds=SECONDS, seed=None, regrade=False, trusted=
     """
     entries = incoming.entries(source)
     seed = _seed(out / "private" / "seed", seed)
-    places = [out / "private" / f"{name}.json" for name in _digests(root, entries, seed)]
+    digests = [sha256(f"{seed} {e.name}\n".encode() + e.content).hexdigest()[:32] for e in entries]
     bar = tqdm(total=len(entries), desc="grading", unit="notebook")
     with TemporaryDirectory(prefix="library-") as name, ThreadPoolExecutor(CORES) as pool, bar:
         library.copy(Path(name), trusted)
         grader = Grader(root, Path(name), seed, seconds, again=not trusted)
+        places = [out / "private" / f"{digest}.json" for digest in digests]
         tasks = [pool.submit(_graded, grader, *task, regrade) for task in zip(entries, places)]
         try:
             for _ in as_completed(tasks):
@@ -198,20 +206,15 @@ def summary(graded):
 
 
 def _graded(grader, entry, place, regrade):
-    """A sheet, from an earlier run where there is one; a fault of the machinery is tried again."""
-    if place.exists() and not regrade:
-        return sheets.load(place)
+    """A sheet, from an earlier run if nothing has changed since; a fault of the machinery is tried again."""
+    kept = None if regrade else sheets.load(place)
+    if kept and kept.state == grader.state(kept.notebook):
+        return kept
     sheet = grader.grade(entry)
     if not sheet.fault:
+        sheet.state = grader.state(sheet.notebook)
         sheets.save(sheet, place)
     return sheet
-
-
-def _digests(root, entries, seed):
-    """What each grade depends on: the file, the hidden inputs, the solutions and how they are graded."""
-    sources = [*sorted(Path(__file__).parent.rglob("*.py")), *sorted((root / "solutions").glob("*/*.ipynb"))]
-    state = sha256(b"".join(path.read_bytes() for path in sources) + str(seed).encode()).digest()
-    return [sha256(state + entry.name.encode() + b"\0" + entry.content).hexdigest()[:32] for entry in entries]
 
 
 def _seed(file, given):

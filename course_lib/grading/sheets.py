@@ -45,6 +45,8 @@ class Sheet:
         The Socratic answers by grade id.
     by_hand : dict of str to Mark
         Their marks; points are None until somebody has given them.
+    state : str
+        Of all else that the grade depends on: see `Grader.state`.
     """
 
     submission: str
@@ -56,6 +58,7 @@ class Sheet:
     marks: dict = field(default_factory=dict)
     words: dict = field(default_factory=dict)
     by_hand: dict = field(default_factory=dict)
+    state: str = ""
 
     @property
     def points(self):
@@ -150,7 +153,9 @@ def save(sheet, path):
 
 
 def load(path):
-    """A sheet that was kept."""
+    """A sheet that was kept; None if there is none."""
+    if not path.exists():
+        return None
     told = json.loads(path.read_text())
     return Sheet(**{**told, "marks": {i: Mark(**m) for i, m in told["marks"].items()}, "by_hand": {}})
 

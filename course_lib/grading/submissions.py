@@ -191,15 +191,16 @@ def together(reference, programs):
 
 
 def alone(reference, grade_id, program):
-    """One answer, with the reference's in place of the other answers that it calls.
+    """One answer, with the reference's in place of the earlier answers that it calls.
 
-    Before it is graded it runs on the inputs of the public check, so that feedback can show what it does.
+    Of later ones it gets none: their solutions may hold its own. Before it is graded it runs on the inputs of
+    the public check, so that feedback can show what it does.
     """
-    called, names = {}, set().union(*map(uses, program))
-    while more := [i for i in reference.answers if find(i).name in names and i not in {grade_id, *called}]:
+    earlier = list(reference.answers)[: list(reference.answers).index(grade_id)]
+    called, names, question = {}, set().union(*map(uses, program)), find(grade_id)
+    while more := [i for i in earlier if find(i).name in names and i not in called]:
         called |= {i: reference.program(i) for i in more}
         names |= {name for i in more for text in called[i] for name in uses(text)}
-    question = find(grade_id)
     show = _cell(
         f"{grade_id}-{SHOWN}",
         f'from course_lib.grading.question import shown_cell\n\nshown_cell("{grade_id}", {question.name})',

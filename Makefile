@@ -18,7 +18,7 @@ lab: $(VENV)/lab     ## open the course in JupyterLab
 test: $(VENV)/test tools   ## run all tests
 	@echo "Lint, spelling and layering ..."
 	$(RUN) -m ruff check .
-	$(VENV)/bin/codespell course_lib solutions tests README.md --skip '*.ipynb'
+	$(VENV)/bin/codespell course_lib solutions tests README.md
 	$(VENV)/bin/lint-imports
 	@echo "Tests ..."
 	$(RUN) -m pytest -n 2 --dist loadgroup

@@ -6,6 +6,7 @@ import secrets
 import shutil
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -80,7 +81,8 @@ class Grader:
     def _references(self, student):
         """A personal variant has hidden inputs of its own."""
         if student not in self.references:
-            self.references[student] = submissions.references(self.root, (self.seed, number(student)))
+            own = {"private": (self.seed, number(student)), "tests": {}, "misconceptions": {}}
+            self.references[student] = {name: replace(r, **own) for name, r in self.references[""].items()}
         return self.references[student]
 
     def _marks(self, reference, programs):

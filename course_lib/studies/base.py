@@ -47,6 +47,16 @@ class Conclusion:
         return f"{self.claim}: {verdict} (measured {self.measured:.3g}, asserted from {self.least:.3g} on)"
 
 
+class Conclusions(list):
+    """A list of Conclusion that a notebook shows as one."""
+
+    def __repr__(self):
+        return "\n".join(map(str, self))
+
+    def _repr_markdown_(self):
+        return "\n".join(f"- {conclusion}" for conclusion in self)
+
+
 @dataclass(frozen=True)
 class Study:
     """A grid of measurements and what is made of them.
@@ -135,7 +145,7 @@ class Results:
     @property
     def conclusions(self):
         """List of Conclusion."""
-        return self.study.conclude(self.records)
+        return Conclusions(self.study.conclude(self.records))
 
     def save(self, folder):
         """Write the figure (PDF and PNG), the table and all records (CSV) to a folder; the files' names."""
@@ -152,7 +162,7 @@ class Results:
     def __repr__(self):
         widths = [max(map(len, column)) for column in zip(*self.table)]
         rows = ["  ".join(cell.rjust(w) for cell, w in zip(row, widths)) for row in self.table]
-        return "\n".join([self.study.question, "", *rows, "", *map(str, self.conclusions)])
+        return "\n".join([self.study.question, "", *rows, "", str(self.conclusions)])
 
     def _repr_html_(self):
         head, *rows = self.table
@@ -178,7 +188,12 @@ def spread(values):
 def plus_minus(values, scale=1.0, digits=2):
     """Mean ± standard error as text, in units of `scale`; "never" where a run did not get there."""
     mean, error = spread(values)
-    return "never" if np.isinf(mean) else f"{_short(mean / scale, digits)} ± {_short(error / scale, 1)}"
+    return "never" if np.isinf(mean) else with_error(mean / scale, error / scale, digits)
+
+
+def with_error(mean, error, digits=2):
+    """A mean and its standard error as text."""
+    return f"{_short(mean, digits)} ± {_short(error, 1)}"
 
 
 def default_cache():

@@ -12,7 +12,7 @@ import numpy as np
 from course_lib import compressors, plots, topology
 from course_lib.clusters import Link, SimulatedCluster
 from course_lib.methods import adapt_then_combine, async_sgd, error_feedback_sgd, local_sgd, sync_sgd
-from course_lib.studies.base import Conclusion, Study, pick, plus_minus, spread
+from course_lib.studies.base import Conclusion, Study, pick, plus_minus, spread, with_error
 from course_lib.studies.digits import best_loss, digits, pace, steps_to
 
 WORKERS, ALPHA, BATCH, COMPUTE = 16, 0.3, 16, 1e-3
@@ -151,7 +151,7 @@ def table(records):
         row = [name]
         for mean, error, option in every.values():
             setting = f" ({option[i, j]})" if option[i, j] else ""
-            row.append(f"{mean[i, j]:.3g} ± {error[i, j]:.1g} s{setting}")
+            row.append(f"{with_error(mean[i, j], error[i, j], 3)} s{setting}")
         rows.append(row)
     steps = ["steps (best setting)"]
     for family, options in FAMILIES.items():

@@ -75,8 +75,7 @@ results.figure
 # Each is computed from the runs above, and the course's tests assert it with the margin that it states.
 
 # %%
-for conclusion in results.conclusions:
-    print("-", conclusion)
+results.conclusions
 
 # %% [markdown]
 # ## What to take from it

@@ -20,6 +20,8 @@
 # on this map, and where?
 
 # %%
+from textwrap import fill
+
 from course_lib import planner
 from course_lib.cards import source
 from course_lib.clusters import Exponential
@@ -66,8 +68,7 @@ results.figure
 # ## Conclusions
 
 # %%
-for conclusion in results.conclusions:
-    print("-", conclusion)
+results.conclusions
 
 # %% [markdown]
 # ## Your cluster
@@ -99,7 +100,7 @@ planner_explorer
 
 # %%
 for assumption in planner.ASSUMPTIONS:
-    print("-", assumption)
+    print(fill(assumption, 88, initial_indent="- ", subsequent_indent="  "))
 
 # %% [markdown]
 # On the command line: `python -m course_lib plan ResNet-50 64 --compute 0.2 --heterogeneity 0.1`

@@ -64,8 +64,7 @@ results.figure
 # ## Conclusions
 
 # %%
-for conclusion in results.conclusions:
-    print("-", conclusion)
+results.conclusions
 
 # %% [markdown]
 # ## What to take from it

@@ -4,7 +4,7 @@ import numpy as np
 
 from course_lib.clusters.timing import Link
 
-SIZES = (1_000, 200_000, 400_000, 700_000, 1_000_000)  # bytes
+SIZES = (100, 1_000, 5_000, 20_000, 1_000_000)  # bytes: several short ones find the latency, a long one the bandwidth
 
 
 def round_trips(sizes=SIZES, times=20):

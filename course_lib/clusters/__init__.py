@@ -20,6 +20,7 @@ from course_lib.clusters.timing import (
     slow_worker,
 )
 from course_lib.clusters.wires import Racks, Wires
+from course_lib.errors import CourseError
 
 __all__ = [
     "Arrival",
@@ -47,4 +48,7 @@ REAL = {"MPICluster": "mpi", "EngineCluster": "engines", "launch": "launching"}
 def __getattr__(name):
     if name not in REAL:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{REAL[name]}"), name)
+    try:
+        return getattr(import_module(f"{__name__}.{REAL[name]}"), name)
+    except ModuleNotFoundError as error:
+        raise CourseError(f"{name} needs {error.name}: pip install 'course_lib[cluster]'") from None

@@ -31,7 +31,7 @@ def test_each_has_a_master():
 @pytest.mark.notebooks
 @notebook
 def test_runs(path):
-    nbval = ["--nbval-lax", "--nbval-cell-timeout=120", "-p", "no:cacheprovider", "-q"]
+    nbval = ["--nbval-lax", "--nbval-cell-timeout=300", "-p", "no:cacheprovider", "-q"]
     ran = subprocess.run([sys.executable, "-m", "pytest", *nbval, path], cwd=ROOT, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout[-3000:]
 

@@ -7,13 +7,21 @@
 # ---
 
 # %% [markdown]
-# # Homework 9. Fault-tolerant SGD
+# # Exercise 9: fault-tolerant SGD
 #
 # Lecture 7 showed what slow and dead machines cost. Here you build the cures yourself: a gradient code with which no
 # straggler can hold up a round, checkpoints that survive a machine which dies while it writes, a run that goes on bit
 # for bit, and the interval at which to save. Then you hold all of it against the formulas.
+# It goes with [lecture 7](../notebooks/07_faults.ipynb).
 #
-# Nineteen points in code, six for the essay.
+# | task | points | time | difficulty |
+# |---|---|---|---|
+# | 1. A gradient code | 4 | 30 minutes | medium |
+# | 2. A coded round | 4 | 25 minutes | medium |
+# | 3. The newest checkpoint that is whole | 3 | 20 minutes | easy |
+# | 4. The run that was killed | 5 | 40 minutes | hard |
+# | 5. How often to save | 3 | 25 minutes | medium |
+# | 6. What would you buy? | 6 | 30 minutes | graded by hand |
 
 # %%
 import zlib
@@ -215,7 +223,7 @@ with attempt():
 # %% [markdown]
 # ## 5. How often to save
 #
-# Saving takes $\delta$, the job fails every $M$ on average, and its wall time over its useful time is
+# Saving takes $\delta$ after every $\tau$ of work, the job fails every $M$ on average, a restart takes $R$, and its wall time over its useful time is
 # $M e^{R/M}(e^{(\tau+\delta)/M}-1)/\tau$. Find the exact best $\tau$, by calculus: with $u=\tau/M$ the derivative leads to
 # an equation for $u$ that Lambert's function solves, $W(y)\,e^{W(y)}=y$, or bisection.
 
@@ -287,7 +295,7 @@ for backups in (0, 2, 5, 10):
 # together. The whole state must be saved, atomically, and the last two kept. **Backup workers, yes:** with 200 machines
 # a round has a straggler almost surely ($1-0.98^{200}\approx98$ per cent), so it takes five times as long. Four are slow
 # on average; ten backups make that rare, for 5 per cent of the samples. Since data are shuffled nobody's data are lost
-# for good. **Not gradient coding:** it would need $s\approx10$, eleven times the work, to save a factor of five; it pays for
+# for good. **Not gradient coding:** it would need $s\approx10$, eleven times the work, and as many shares on each machine, to save a factor of five; it pays for
 # few stragglers that are far slower. Speculation would do, too, at the cost of a second copy of the data, and finishes a
 # round after about two plain ones; backups need one. **I would change my mind** if data were local (then backup workers
 # are biased: speculation), if slow machines were always the same (replace them), or if failures came in racks ($M$ is

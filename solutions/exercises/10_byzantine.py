@@ -217,11 +217,12 @@ with attempt():
 # training without momentum ends near zero accuracy. **Momentum** averages the noise over ten rounds: the honest
 # range shrinks, and so do the fence and the price that honest rows pay; both lies lose most of their force. I would
 # run centred clipping with momentum: each liar moves the answer by at most radius$/m$ a round, wherever it stands, so all
-# five move it at most a quarter of the radius; in the table it loses least without momentum, and no more than the trimmed
-# mean with it. A fence in practice: the range of norms or of distances seen in earlier rounds, or a small clean sample at
+# five move it at most a quarter of the radius; in its worst column it loses least without momentum, and no more than
+# the trimmed mean with it. A fence in practice: the range of norms or of distances seen in earlier rounds, or a small clean sample at
 # the server, with which it checks that the answer is a descent direction. The last stops uphill answers, so it caps $s$
-# near 1, and does not stop the fenced lie while its answer still descends. With **different data** the honest range is wide whatever momentum does: the fence is wide, Krum's neighbours are far, and I
-# need not even lie: repeating one honest worker's row (mimic) is enough. Then an error of order $\frac fm\zeta^2$ remains
+# near 1, and does not stop the fenced lie while its answer still descends. With **different data** the honest range is
+# wide whatever momentum does: the fence is wide, Krum's neighbours are far, and I need not even lie: repeating one
+# honest worker's row (mimic) is enough. Then an error of order $\frac fm\zeta^2$ remains
 # for every rule.
 #
 # *Rubric (8):* 2 what each lie uses (the other end is trimmed; equal rows are free neighbours); 2 momentum shrinks the

@@ -7,14 +7,22 @@
 # ---
 
 # %% [markdown]
-# # Homework 11. Twelve rounds, a thousand words
+# # Exercise 11: twelve rounds, a thousand words
 #
 # Eight machines hold a logistic regression with 20 parameters and a condition number in the hundreds. You get **12
 # rounds and 1,000 words**: 12 all-reduces, of vectors whose lengths add up to 1,000 at most. Within that, bring the loss
 # to within $10^{-8}$ of its minimum. Gradient descent would take a thousand rounds and twenty thousand words.
 #
 # You first build the safeguard, then measure why the trick behind the budget works, then do it; and at the end you break
-# it. Eleven points in code, eight for the essay.
+# it. It goes with [lecture 9](../notebooks/09_second_order.ipynb).
+#
+# | task | points | time | difficulty |
+# |---|---|---|---|
+# | 1. A line search over the cluster | 3 | 20 minutes | easy |
+# | 2. Averaged inverses | 2 | 20 minutes | easy |
+# | 3. The budget | 6 | 60 minutes | open |
+# | 4. Break it | | 15 minutes | look and see |
+# | 5. Why so few, and why not | 8 | 30 minutes | graded by hand |
 
 # %%
 import numpy as np
@@ -30,7 +38,8 @@ from course_lib.methods import dane, fednl, giant, lbfgs, newton
 # ## 1. A line search over the cluster
 #
 # All workers have computed their losses along one ray, $f_i(x-s\,p)$ for $s=0,1,\frac12,\frac14,\dots$; row $i$ of
-# `losses` holds worker $i$'s. One all-reduce of so many words has brought the rows together. Armijo's rule (1966)
+# `losses` holds worker $i$'s, as the simulator sees them. (On real machines one all-reduce of that many words gives
+# everybody their mean, and the mean is all that you need.) Armijo's rule (1966)
 # takes the **largest** $s$ with
 #
 # $$f(x-s\,p)\le f(x)-c\,s\,\langle\nabla f(x),p\rangle ,\qquad f=\tfrac1m\sum_if_i .$$
@@ -141,7 +150,7 @@ with attempt():
 #
 # Each worker's features are now shifted by a vector of its own: eight populations. There are three times as many rows,
 # which will not help. First your function on this problem, then the library's methods: with the bare step, and with
-# the line search that you wrote in part 1.
+# a line search like that of part 1.
 
 # %%
 features, labels = data.classification(workers=8, rows=1000, d=20, condition=1e4)

@@ -220,7 +220,7 @@ with attempt():
 # ## What delay does to the rate: less than the lesson says
 #
 # **Theorem card 4.3: constant delay, not convex.** *(after Stich and Karimireddy 2020; proof in
-# [homework 4](../exercises/04_async_rate.ipynb))*
+# [exercise 4](../exercises/04_async_rate.ipynb))*
 #
 # Let $f$ be $L$-smooth, noise of variance $\sigma^2$, every gradient $\tau$ updates old, no update before the first is
 # there, and $\eta\le\frac1{4L\max(1,\tau)}$. Then

@@ -265,7 +265,7 @@ run(fedavg(SimulatedCluster(phones), 0.1, 4, sample=10, dropout=0.1), 120, recor
 # \quad\Longrightarrow\quad K^*=\sqrt{\frac{2\Delta C}{\eta^3L^2\sigma^2T}}.$$
 #
 # Dear messages ask for many local steps, and a long budget for few: early one should be fast, late one should be
-# right. That is why **AdaComm** lets $K$ shrink: $K_l=\lceil\sqrt{F(x_l)/F(x_0)}\,K_0\rceil$ (homework 5). The
+# right. That is why **AdaComm** lets $K$ shrink: $K_l=\lceil\sqrt{F(x_l)/F(x_0)}\,K_0\rceil$ (exercise 5). The
 # formula knows noise alone; drift comes on top, so trust its direction, not its digits. Measured: 20 runs for each of
 # seven $K$, with messages that cost 20 steps.
 

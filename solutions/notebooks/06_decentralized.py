@@ -125,7 +125,7 @@ print(f"gap = {abs(topology.spectral_gap(half)):.3f}")
 print(f"disagreement: {told.consensus[0]:.3f} at first, {told.consensus[-1]:.3f} later")
 
 # %% [markdown]
-# For the graphs that people build, the gap has a closed form, which homework 7 asks you to find. How it scales is what
+# For the graphs that people build, the gap has a closed form, which exercise 7 asks you to find. How it scales is what
 # matters: a ring of $m$ workers has a gap of order $1/m^2$, a torus $1/m$, an exponential graph $1/\log m$.
 
 # %%

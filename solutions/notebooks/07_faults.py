@@ -101,7 +101,7 @@ check("faults-backup", backup_step)
 #
 # **Theorem card 7.1: the $k$-th of $m$.** *(proved: while $j$ memoryless clocks run, the next rings after $\frac1j$ of
 # the mean)* For independent exponential compute times of mean $T$ the first $m-b$ of $m$ are done after
-# $T\,(H_m-H_b)$ seconds on average, $H_n=1+\frac12+\dots+\frac1n$; the mean of their gradients on $n$ samples each has
+# $T\,(H_m-H_b)$ seconds on average, $H_k=1+\frac12+\dots+\frac1k$; the mean of their gradients on $n$ samples each has
 # the variance $\frac{\sigma^2}{(m-b)n}$. The first few that are not waited for save the most: of $H_{32}=4.06$ seconds
 # four save 2.08, and cost an eighth of the precision.
 
@@ -132,7 +132,7 @@ for history in (sync, backup):
 #
 # **Theorem card 7.2: where backup workers go.** *(proved: one line of expectation)* Let $p_i$ be the share of the rounds'
 # results that worker $i$ contributes, the probability to be among the first $m-b$ divided by $m-b$. In expectation the
-# step is along $\sum_ip_i\nabla f_i$: the method minimises $\sum_ip_if_i$, **at every step size**. It is right if speeds are
+# step is along $\sum_ip_i\nabla f_i$: the method aims at the minimiser of $\sum_ip_if_i$, **however small the step**. It is right if speeds are
 # alike, or if all machines hold alike data. Below, four machines, two of them slow, whose $f_i(x)=\frac12(x-i)^2$:
 
 # %%
@@ -149,8 +149,8 @@ print(f"minimiser of f {centres.optimum().item():.2f}")
 # ### Two cures that drop nothing
 #
 # Both need the slow machine's data on another one, too. **Speculation** (Dean and Ghemawat 2004): when all but $c$ are
-# done, idle machines begin the last $c$ gradients again, and the earlier copy counts. It halves the wait for
-# memoryless times, from $TH_m$ to $T(H_m-\frac12H_c)$. **Gradient coding** (Tandon et al. 2017): each machine holds
+# done, idle machines begin the last $c$ gradients again, and the earlier copy counts. For
+# memoryless times it halves the wait for the last $c$: $T(H_m-\frac12H_c)$ instead of $TH_m$. **Gradient coding** (Tandon et al. 2017): each machine holds
 # $s+1$ shares of the data, and sends *one* vector, a mixture $\sum_jB_{ij}g_j$ of its shares' gradients. Any $m-s$ such
 # vectors determine $\sum_jg_j$ **exactly**:
 
@@ -208,7 +208,7 @@ for name, history in cures.items():
 plots.convergence(cures, against="seconds")
 
 # %% [markdown]
-# The exact ones end at the very same model. **The price of coding is work**: every machine computes $s+1$ times as
+# The exact ones end at the same model, up to rounding; speculation is the quickest of these. **The price of coding is work**: every machine computes $s+1$ times as
 # much. That pays where one machine is many times slower, and not where times are memoryless: a round takes
 # $T(s+1)(H_m-H_s)$ seconds instead of $TH_m$, more from four machines on with $s=1$. The explorer above shows both.
 #
@@ -357,7 +357,7 @@ explorers.checkpoint_explorer
 #     return wall
 # ```
 #
-# It runs, and long intervals come out as good as any: too good to be true. Find the error and mend it.
+# It runs, and the longer the interval, the better it comes out: too good to be true. Find the error and mend it.
 
 # %% answer="faults-review"
 def wall_time(segments, interval, save, restart, lives):
@@ -434,10 +434,12 @@ for save, between in ((1, 100), (5, 60), (40, 60)):
 #
 # | If ... | then ... | and pay |
 # |---|---|---|
-# | machines are slow at random, data alike | backup workers, $b$ of a tenth of $m$ | $\frac m{m-b}$ times the variance |
+# | machines are slow at random, data alike | backup workers, $b\approx m/10$ | $\frac m{m-b}$ times the variance |
 # | one machine is slow, data are local | speculation, or coding with $s=1$ | data on two machines |
 # | machines come and go | elastic rounds | less precision while they are away |
 # | the job may die | checkpoints every $\sqrt{2\delta M}$, whole state | $\approx\sqrt{2\delta/M}$ of the time |
+#
+# Next: [part two](07_lying.ipynb), and [exercise 9](../exercises/09_fault_tolerance.ipynb).
 #
 # ## Reading
 #

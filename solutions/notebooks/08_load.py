@@ -14,6 +14,7 @@
 # its slowest part. Who should compute how much? And does it matter which wire the numbers take?
 #
 # Commit to a guess first. The shares of the batch are cut to the speeds of the machines; then one machine slows down.
+# Is a round now shorter or longer than with equal shares?
 
 # %%
 import numpy as np
@@ -172,7 +173,8 @@ check("load-average", combine)
 
 # %% [markdown]
 # Unbiased is not free of noise. With single-sample noise $\sigma^2$ the average has the variance
-# $\sigma^2\sum_ip_i^2/b_i=\frac{\sigma^2}B\big(1+\chi^2(p\,|\,q)\big)$, $q_i=b_i/B$: least where shares follow the
+# $\sigma^2\sum_ip_i^2/b_i=\frac{\sigma^2}B\big(1+\chi^2(p\,|\,q)\big)$, $q_i=b_i/B$,
+# $\chi^2(p\,|\,q)=\sum_i(p_i-q_i)^2/q_i$: least where shares follow the
 # data. Seconds ask for $q\propto v$, noise for $q=p$. Who wins, if noise decides how many rounds are needed?
 #
 # **Theorem card 8.2: time to a precision.** *(proved: insert the shares)* Round time times variance, for equal weights:
@@ -203,7 +205,7 @@ for name, (samples, weights) in plans.items():
 #
 # Machines alike, but the largest share of the data is ten times the smallest. Two ways to use it: **full passes**, in
 # which whoever holds most is last; or equal batches with weights $p_i=n_i/N$, in which all end together and the noise
-# is larger by $m\sum_ip_i^2$. Where data may move, deal them anew, by speed: bytes once, seconds for ever.
+# is $m\sum_ip_i^2$ times as large. Where data may move, deal them anew, by speed: bytes once, seconds for ever.
 
 # %%
 uneven = data.partition_uneven(digits.labels, workers=8)
@@ -233,7 +235,8 @@ explorers.grain_explorer
 #
 # *Proof:* when the last task is taken nobody has been idle yet, so $n-1\ge\sum_iS/\tau_i$ tasks were taken before that
 # second $S$. For machines alike: $\frac{n\tau}m+(1-\frac1m)\tau$. With $\tau=c+g/v$ for tasks of $g$ samples at the
-# price $c$ the bound is least near $g^*=\sqrt{Bcv/m}$.
+# price $c$ the bound is least near $g^*=\sqrt{Bcv/m}$; for machines that differ, near
+# $\sqrt{Bc\,v_{\min}\sum_iv_i^2}\,/\sum_iv_i$.
 
 # %%
 queue_room = SimulatedCluster(noisy, compute=machines, link=Link(2.5e-4, np.inf))
@@ -348,7 +351,8 @@ for name, compute in cases.items():
         print(f"{name}, old measurements count {smoothing}: {seconds:.2f} s")
 
 # %% [markdown]
-# Thirty perfect rounds would take 0.48 s. No share cures chance itself: if times are memoryless, the perfectly fitted round still waits for the unluckiest:
+# Thirty perfect rounds would take 0.48 s if nothing changed, and 0.54 s with the busy machine. No share cures chance
+# itself: if times are memoryless, the perfectly fitted round still waits for the unluckiest, 43 ms instead of 16:
 # $H_m$ times the mean for $m$ of them (lecture 4). For *any* distribution of mean $\mu$ and deviation $s$ the slowest of
 # $m$ takes at most $\mu+s\frac{m-1}{\sqrt{2m-1}}$ on average (Gumbel 1954). Against chance help small tasks, spare
 # workers (lecture 7), or no barrier at all (lecture 4).
@@ -379,8 +383,9 @@ print(f"no algorithm can do better than {1e3 * beta * 100_000:.0f} ms for 100000
 
 # %% [markdown]
 # For few words the ring is worst: it passes the slow wire in every one of its $2(m-1)$ steps, a tree twice. For many
-# words choice hardly matters: the slow worker must tell $d$ numbers and hear $d$, at least $\beta'd$ seconds with its
-# wires, and the ring needs $2\frac{m-1}m\beta'd$. What helps is fewer words (lecture 3) or fewer rounds (lecture 5).
+# words the choice matters less: the slow worker must tell $d$ numbers and hear $d$, at least $\beta'd=64$ ms if both go
+# at once. The ring needs $2\frac{m-1}m\beta'd=112$ ms and its 70 ms of latency; a tree tells and hears one after the other,
+# $2\beta'd=128$ ms. What helps is fewer words (lecture 3) or fewer rounds (lecture 5).
 #
 # Second, **racks**: fast wires within, and one uplink a rack that all share. Guess, then look.
 
@@ -396,10 +401,10 @@ explorers.racks_explorer
 # | one ring | $2(m-1)\,(\alpha+\beta\frac nm)$ |
 # | rings within, between and within racks | $2(s-1)(\alpha'+\beta'\frac ns)+2(R-1)(\alpha+\beta\frac nR)$ |
 #
-# The hierarchical one crosses the uplinks $2(R-1)$ times instead of $2(m-1)$, and with two racks it sends half of the
+# The hierarchical one crosses the uplinks $2(R-1)$ times instead of $2(m-1)$, and with two racks it sends about half of the
 # bytes through them. *Loosely said elsewhere:* "the ring is bandwidth-optimal", which supposes that all wires are
 # alike; "halving-doubling is as good with less latency", which here sends its largest messages the longest way, all at
-# once: it is the worst of all.
+# once: it is the worst of the three below.
 
 # %%
 hall = Racks(2, 8, inside=Link(1e-5, 1e9), uplink=Link(5e-4, 1e8))
@@ -411,7 +416,7 @@ print(f"halving-doubling {1e3 * hall.all_reduce('halving_doubling', 160_000):.0f
 
 # %% [markdown]
 # A cluster takes such wires in place of its `link`, and `all_reduce="hierarchical"`. The same model in less
-# time. Gossip (lecture 6) fares better still: only those who talk over a slow wire wait.
+# time. Gossip (lecture 6) may fare better still: only those who talk over a slow wire wait.
 
 # %%
 parts = data.partition_iid(digits.labels, workers=16)
@@ -488,7 +493,7 @@ diagnosis
 # | nothing is known, or tasks differ | a work queue, tasks near $\sqrt{Bcv/m}$, or shrinking ones |
 # | data uneven and may move | deal them anew in proportion to speed |
 # | times vary at random | small tasks, spare workers, or no barrier |
-# | one slow wire | fewer words or fewer rounds; the algorithm hardly matters |
+# | one slow wire | fewer words or fewer rounds; for short messages a tree, never a ring |
 # | racks | hierarchical all-reduce |
 #
 # ## Reading

@@ -15,8 +15,8 @@
 # floor, below which no cleverness helps?
 #
 # Before you read on, commit to a guess. A logistic regression with 20 parameters and condition number 250, solved to
-# $10^{-8}$: gradient descent takes some 1,200 rounds. How many does the best method need that sends nothing longer than
-# a gradient: 400, 100, or 6?
+# $10^{-8}$: gradient descent takes some 1,200 rounds. How many does the best method that sends nothing longer than a
+# gradient need: 400, 100, or 6?
 #
 # Four parts: rounds against words, workers that are unlike, cheaper curvature, and the limits.
 
@@ -51,7 +51,7 @@ from course_lib.methods.curved import line_search
 # ## Part one: rounds against words
 #
 # Newton's method replaces the step size by a matrix, $x\leftarrow x-H^{-1}g$ with $H=\frac1m\sum_i\nabla^2f_i(x)$ and
-# $g=\frac1m\sum_i\nabla f_i(x)$. Spread over machines it looks harmless: average one more thing. The lesson calls it to
+# $g=\frac1m\sum_i\nabla f_i(x)$. Spread over machines it looks harmless: average one more thing. The lesson calls this
 # "share second-order information". That thing is a symmetric matrix, $d(d+1)/2$ words where a gradient has $d$. The
 # library's function:
 
@@ -88,8 +88,8 @@ source(giant)
 # $x_i$. On quadratics that is GIANT with $\rho$ added to the eigenvalues.
 #
 # Eight workers, 1,000 rows each, dealt at random; features scaled from 1 down to $10^{-2}$. A **round** below is an
-# all-reduce, or to a server and back; **words** are the length of what is averaged; the links are the slow ones of
-# the question.
+# all-reduce, or to a server and back; **words** are the length of what is averaged (what goes only to the server, or
+# only back, counts half); the links are the slow ones of the question. (L-BFGS and FedNL are explained in part three.)
 
 # %%
 features, labels = data.classification(workers=8, rows=1000, d=20, condition=1e4)
@@ -110,7 +110,7 @@ def reach(method, problem, most=2000):
 
 
 # %%
-kappa = alike.L / alike.mu
+print(f"condition number by its bound L/mu: {alike.L / alike.mu:.0f}")
 contenders = {
     "gradient descent": lambda c: sync_sgd(c, 1 / c.problem.L),
     "accelerated": lambda c: accelerated_gradient(
@@ -128,8 +128,8 @@ for name, method in contenders.items():
 # %% [markdown]
 # DANE needs six rounds and 120 words. Newton needs one round fewer and ten times the words; on these links, where a
 # round costs a third of a second, that is still quicker, because $d$ is only 20. **Accelerated gradient** (Nesterov 1983)
-# is the bar to clear: it costs no more than gradient descent and takes $\sqrt\kappa$ rounds, up to a constant, where
-# that takes $\kappa$. To have beaten plain gradient descent says little.
+# is the bar to clear: it costs no more than gradient descent and takes of the order of $\sqrt\kappa$ rounds, where
+# gradient descent takes $\kappa$. To have beaten plain gradient descent says little.
 #
 # **Theorem card 9.1: Newton.** *(classical; proved by Taylor's formula)* If $\nabla^2f$ is $M$-Lipschitz and
 # $\nabla^2f(x)\succeq\lambda I$, a full step from $x$ ends at $x^+$ with
@@ -168,7 +168,8 @@ for method, step in ((newton, 1.0), (giant, 1.0), (sync_sgd, 1 / bare.L)):
 # the identity by about $n^{-1/2}$, the *mean* over the workers by about $n^{-1}$.
 #
 # Why: write $H_i=H+E_i$. The $E_i$, of size $n^{-1/2}$, average to zero by the very definition of $H$, so what is of first
-# order in them cancels. $\frac1m\sum_iE_iH^{-1}E_i$ stays: a bias of size $1/n$, which no number of workers makes smaller.
+# order in them cancels. $\frac1m\sum_i(H^{-1}E_i)^2$ stays: a bias of size $1/n$, which no number of workers makes
+# smaller.
 
 # %%
 rng = np.random.default_rng(0)
@@ -187,13 +188,13 @@ fig, ax = plots.figure()
 for k, (name, values) in enumerate(off.items()):
     slope = np.polyfit(np.log(sizes), np.log(values), 1)[0]
     ax.loglog(sizes, values, **plots.series(k, f"{name}: slope {slope:.1f}"))
-ax.set(xlabel="rows a worker", title="factor by which the error shrinks")
+ax.set(xlabel="rows a worker", title="error after a step / error before")
 plots.label_ends(ax)
 fig
 
 # %% [markdown]
-# Now turn the dials. The problems are quadratics whose workers have Hessians $C^{1/2}E_iC^{1/2}$: one dial sets the
-# condition of $C$, another how unlike the $E_i$ are. Answer first.
+# Now turn the dials. The problems are quadratics: one dial sets the condition of what the workers' Hessians have
+# in common, another how unlike they are. Answer first.
 
 # %%
 bill_explorer
@@ -201,12 +202,13 @@ bill_explorer
 # %% [markdown]
 # ## Part two: when workers are unlike
 #
-# The same labels, but each worker's features are shifted by a vector of its own: eight populations, eight Hessians. Same
-# table, with and without safeguards.
+# The same labels, but each worker's features are shifted by a vector of its own: eight populations, eight Hessians. First
+# without safeguards.
 
 # %%
 shift = np.random.default_rng(1).normal(size=(8, 1, 20)) * np.geomspace(1, 1e-2, 20)
 unlike = problems.LogisticRegression(features + shift, labels, l2=1e-3)
+print(f"condition number by its bound L/mu: {unlike.L / unlike.mu:.0f}")
 for method in (giant, dane):
     history = run(method(SimulatedCluster(unlike), step_size=1.0), rounds=20, quiet=True)
     risen = history.loss[-1] / history.loss[0]
@@ -237,20 +239,20 @@ for name, method in careful.items():
     print(f"{name:17}", reach(method, unlike, most=160))
 
 # %% [markdown]
-# Nothing diverges any more; but GIANT and DANE crawl, far behind plain accelerated gradient, and a price $\rho$ on going
-# far only helps when it is guessed well. Methods that know the *true* mean Hessian, Newton and FedNL, hardly
-# notice that workers differ. L-BFGS and acceleration, which know mean gradients only, pay for the condition number, which
-# the shifts have doubled, and for nothing else. So what decides is how alike the workers are, not how strong the
+# Nothing diverges any more; but GIANT and DANE crawl, far behind plain accelerated gradient, and a price $\rho$ on
+# going far helps if it is guessed well, and then not much. Methods that know the *true* mean Hessian, Newton and FedNL, hardly
+# notice that workers differ. L-BFGS and acceleration, which know mean gradients only, pay for the condition number, whose
+# bound the shifts have doubled. So what decides is how alike the workers are, not how strong the
 # method is at home.
 #
 # **Inexact local solves.** DANE's local problem may be solved roughly, by $K$ gradient steps at home (as AIDE does;
 # Reddi et al. 2016). One step is gradient descent with averaged step sizes; in between lies lecture 5, with the drift
-# corrected. On the workers that are alike:
+# corrected. On the workers that are alike (with line search, which costs a third round a step):
 
 # %%
 for steps in (1, 10, 100):
     method = partial(dane, local_steps=steps)
-    print(f"{steps:4} local steps:", reach(method, alike, most=200))
+    print(f"local steps {steps:3}:", reach(method, alike, most=200))
 
 # %% [markdown]
 # ## Part three: cheaper curvature
@@ -351,8 +353,8 @@ for name, x in {"at zero": np.zeros(20), "at the optimum": optimum}.items():
 
 # %% [markdown]
 # **K-FAC** (Martens and Grosse 2015) makes it affordable for networks. A layer's block of the Fisher is nearly a
-# Kronecker product $A\otimes G$, of what enters the layer and what leaves it, and $(A\otimes G)^{-1}$ applied to a
-# gradient matrix $V$ is $A^{-1}VG^{-1}$. Digits, 8 workers, a net with 16 hidden units: of 720,600 numbers of the
+# Kronecker product $A\otimes G$: $A$ is the second moment of what enters the layer, $G$ that of the loss's gradient at
+# what leaves it, and $(A\otimes G)^{-1}$ applied to a gradient matrix $V$ (a row for each input) is $A^{-1}VG^{-1}$. Digits, 8 workers, a net with 16 hidden units: of 720,600 numbers of the
 # Fisher, 2,472 travel.
 
 # %%
@@ -370,11 +372,12 @@ fig, axes = plots.figure(columns=2, width=3.9)
 for clock, ax in zip(("rounds", "bytes"), axes):
     plots.convergence(curves, against=clock, ax=ax)
     ax.set(ylim=(0.06, 3))
+axes[0].set(xlabel="steps")
 axes[1].set(xlim=(0, 5e6))
 fig
 
 # %% [markdown]
-# For a dozen steps K-FAC is ahead; in bytes L-BFGS is, on a net so small. (Where all data of a step are new, as in deep
+# For some fifteen steps K-FAC is ahead; in bytes L-BFGS is, on a net so small. (Where all data of a step are new, as in deep
 # learning, L-BFGS's pairs are noise, and K-FAC's averages are not.) The step size of sync SGD was tuned by hand; the
 # other two search theirs.
 #
@@ -437,9 +440,10 @@ print("at x* after one round:", np.allclose(x, best, atol=1e-10))
 print(f"its words: {cluster.words:.0f}, those of {cluster.words / 60:.0f} gradients")
 
 # %% [markdown]
-# **On a network** the same bound is a bound on time: a vector needs the diameter $D$ to be heard, so at least
-# $\sqrt\kappa\,(1+D\tau)\ln\frac1\varepsilon$ up to constants, and with gossip $1/\sqrt\gamma$ takes the place of $D$,
-# $\gamma$ the spectral gap (Scaman et al. 2017). *Chebyshev* gossip meets the root (lecture 6). Rounds to
+# **On a network** the same bound is a bound on time. With $\tau$ the time of a message, in units of a gradient's, a vector
+# needs $D\tau$ to be heard across the diameter $D$: at least $\sqrt\kappa\,(1+D\tau)\ln\frac1\varepsilon$ up to constants.
+# With gossip $1/\sqrt\gamma$ takes the place of $D$, $\gamma$ the normalised spectral gap, and
+# $\kappa_l=\max_iL_i/\min_i\mu_i$ that of $\kappa$ (Scaman et al. 2017). *Chebyshev* gossip meets the root (lecture 6). Rounds to
 # $10^{-6}$ on rings:
 
 # %%
@@ -454,13 +458,14 @@ for m in (8, 16, 32, 64):
     ):
         told = run(method(cluster, slowest, ring), rounds=rounds)
         needed[name].append(told.first("consensus", 1e-6 * told.consensus[0]))
+print("m            ", *(f"{m:6}" for m in (8, 16, 32, 64)))
 for name, rounds in needed.items():
     slope = np.polyfit(np.log([16, 32, 64]), np.log(rounds[1:]), 1)[0]
     print(f"{name:9}", *(f"{r:6.0f}" for r in rounds), f"   slope in m: {slope:.2f}")
 
 # %% [markdown]
 # **Bits.** Some bits must flow, or the answer cannot be named. Points of the cube $[0,1]^d$ within $\varepsilon$ of
-# one name fill a ball of volume $\varepsilon^dV_d$; so at least $-\log_2(\varepsilon^dV_d)$ bits are needed, and a
+# one name fill a ball of volume $\varepsilon^dV_d$, $V_d$ that of the unit ball; so at least $-\log_2(\varepsilon^dV_d)$ bits are needed, and a
 # grid comes close. With $m$ workers that hold parts of a quadratic it is $\Omega(md\log\frac d{m\varepsilon})$ in all,
 # and that is tight (Korhonen and Alistarh 2021; quoted, not proved here).
 
@@ -475,11 +480,11 @@ for epsilon in (1e-1, 1e-3, 1e-6):
 # | question | state |
 # |---|---|
 # | rounds, smooth strongly convex, unrelated functions | settled: $\sqrt\kappa\log\frac1\varepsilon$, met by acceleration |
-# | the same for related functions | nearly: bounds in the similarity $\delta$, $\sqrt{\delta/\mu}$; met for quadratics |
+# | the same for related functions | nearly: bounds in the similarity, $\sqrt{\delta/\mu}$ where $\Vert\nabla^2f_i-\nabla^2f\Vert\le\delta$; met for quadratics |
 # | time on networks | settled for exact gradients: $D$ with a master, $1/\sqrt\gamma$ with gossip |
 # | bits, quadratics | settled up to constants |
 # | bits, general convex | open: known methods send more than the known bounds ask for |
-# | stochastic gradients, identical data | settled up to logarithms: mini-batch or single-machine acceleration (Woodworth et al. 2021) |
+# | stochastic gradients, convex, identical data | settled up to logarithms: mini-batch or single-machine acceleration (Woodworth et al. 2021) |
 # | stochastic gradients, unlike data, local steps | partly open: which measure of "unlike" is the right one? |
 # | nonconvex, networks of layers | open: lower bounds speak of gradients' norms, practice of something else |
 #
@@ -498,7 +503,7 @@ for epsilon in (1e-1, 1e-3, 1e-6):
 # $1/n$), nor for messages of $d^2$ words (Newton: one round on the chain). **Bits.** Naming the answer takes
 # $-\log_2(\varepsilon^dV_d)$ bits, 1128 for $d=100$, $\varepsilon=10^{-3}$; in all $\Omega(md\log\frac d{m\varepsilon})$;
 # an exact all-reduce costs $2\frac{m-1}md$ words a worker. It does not bind if the answer is sparse or known in advance
-# to lie in a small set. **Time.** $\sqrt\kappa(1+D\tau)$ with a master, $\sqrt\kappa(1+\tau/\sqrt\gamma)$ by gossip:
+# to lie in a small set. **Time.** $\sqrt\kappa(1+D\tau)$ with a master, $\sqrt\kappa(1+\tau/\sqrt\gamma)$ by gossip ($\kappa_l$ for $\kappa$):
 # Chebyshev's slope 1 against plain gossip's 2. With noise there is also $\sigma^2/(mKR)$, which rounds cannot beat.
 # Upper and lower bounds meet for smooth strongly convex functions and for quadratics; nonconvex and
 # heterogeneous stochastic cases are less settled.
@@ -530,7 +535,7 @@ for epsilon in (1e-1, 1e-3, 1e-6):
 #
 # - J. Dean et al. (2012), *Large scale distributed deep networks*, NIPS. Sandblaster is section 4.2: read it for the
 #   scheduler; Downpour, section 4.1, was lecture 4.
-# - L. Bottou, F. Curtis and J. Nocedal (2018), *Optimization methods for large-scale machine learning*, SIAM Review
+# - L. Bottou, F. E. Curtis and J. Nocedal (2018), *Optimization methods for large-scale machine learning*, SIAM Review
 #   60(2). Section 6 is the best survey of second-order methods for noisy gradients, natural gradient included.
 # - O. Shamir, N. Srebro and T. Zhang (2014), *Communication-efficient distributed optimization using an approximate
 #   Newton-type method*, ICML. DANE, and why similar functions need few rounds.

@@ -215,9 +215,10 @@ if machines.ready():
 # %% [markdown]
 # Read the ratio before you trust a simulated second. On this page four ranks most likely share fewer cores, so a rank
 # often waits for its turn, a time that the model does not know; and it leaves out what is neither gradient nor wire:
-# compressing, Python, copying, and the wait for whichever rank comes last. It is worst where rounds are shortest. So
-# use simulated seconds to *compare* what methods send and wait, where messages or gradients take most of the time,
-# and measure before you promise a number. The rounds and the bytes, by contrast, are exact.
+# compressing, Python, copying, and the wait for whichever rank comes last. The ratio is worst where the model counts
+# least, neither much computing nor many bytes, yet Python has much to do, as when it compresses. So use simulated
+# seconds to *compare* what methods send and wait, where messages or gradients take most of the time, and measure before
+# you promise a number. The rounds and the bytes, by contrast, are exact.
 #
 # ## An asynchronous run, twice
 #

@@ -14,7 +14,7 @@
 #
 # ## Notation
 #
-# Each symbol means one thing throughout, but for the four at the end, where two fields claim the same letter.
+# The symbols of lectures 1 to 6 mean one thing throughout; the second table lists letters that are claimed twice.
 #
 # | Symbol | meaning | first in |
 # |---|---|---|
@@ -35,17 +35,26 @@
 # | $p_i$ | share of updates that come from worker $i$ | [4](04_asynchronous.ipynb) |
 # | $K$ | local steps between two messages | [5](05_local.ipynb) |
 # | $c$, $c_i$ | SCAFFOLD's control variates | [5](05_local.ipynb) |
-# | $Y$, $C$ | seconds of a local step, seconds of a message (in lecture 5 and homework 5 only) | [5](05_local.ipynb) |
 # | $X$ | one model a worker, one row each | [6](06_decentralized.ipynb) |
 # | $W$ | mixing matrix; $W_{ij}$ is what $i$ makes of $j$'s model | [6](06_decentralized.ipynb) |
 # | $1-\rho$ | spectral gap, $\rho=\Vert W-\frac1m\mathbf1\mathbf1^\top\Vert_2$ | [6](06_decentralized.ipynb) |
+# | $H_m=1+\frac12+\dots+\frac1m$ | harmonic number | [4](04_asynchronous.ipynb) |
+# | $b_i$, $v_i$ | worker $i$'s share of a batch, the samples it computes a second | [8](08_load.ipynb) |
+# | $H$, $H_i$ | Hessians of $f$ and of $f_i$ | [9](09_second_order.ipynb) |
 #
 # | Claimed twice | here | and there |
 # |---|---|---|
 # | $\alpha$ | latency of a message, seconds | DIANA's shift step (3); Dirichlet concentration (5) |
 # | $\beta$ | seconds a word, the inverse of the bandwidth | memory of a momentum method |
 # | $\delta$ | contraction of a biased compressor | grid of the lesson's quantisers (3) |
-# | $\rho$ | how slowly a graph mixes | penalty of ADMM and FedProx, stiffness of a spring (5, 6) |
+# | $\rho$ | how slowly a graph mixes | penalty of ADMM, FedProx and DANE, stiffness of a spring (5, 6, 9) |
+# | $\tau$ | delay of a gradient | seconds between two checkpoints (7), or of a message (9) |
+# | $C$ | compressor | seconds of a message, beside $Y$ of a local step (5) |
+# | $R$ | distance to the optimum at the start | seconds of a restart (7), number of racks (8) |
+# | $f$ | what is minimised | number of liars among $m$ (7, part two) |
+# | $s$ | levels, or a spread | stragglers that a code survives (7) |
+# | $M$ | | seconds between failures (7), Lipschitz constant of the Hessian (9) |
+# | $G$ | bound on a gradient's norm | a factor of K-FAC (9) |
 #
 # In code, arrays carry their shapes: `x` is one model for all, `(1, d)`; `X` one a worker, `(m, d)`; a leading axis
 # holds experiments that run at once.

@@ -12,7 +12,7 @@
 # **The question.** How does performance grow with the number of workers, and where does it stop growing?
 #
 # [Lecture 2](02_synchronous.ipynb) gave the two reasons why it must stop: beyond the critical batch more images a
-# round buy no fewer rounds, and messages take the longer the more workers there are. This study measures both, on 1438
+# round buy no fewer rounds, and messages take longer the more workers there are. This study measures both, on 1438
 # images of digits, with seeds and error bars, from 1 to 1024 simulated workers.
 #
 # Two ways to add workers:

@@ -87,7 +87,7 @@ for name, forecast in small.families.items():
     print(f"{name:13} forecast / simulated = {forecast.seconds / seconds:.2f}")
 
 # %% [markdown]
-# Now a larger one; it goes to 100,000 workers.
+# Now a larger cluster; the planner goes up to 100,000 workers.
 
 # %%
 planner.plan("ResNet-50", workers=64, compute=0.2, heterogeneity=0.1)

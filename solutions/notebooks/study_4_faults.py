@@ -53,8 +53,9 @@ results.figure
 
 # %% [markdown]
 # **Slow machines.** A barrier waits for the slowest of sixteen; four backup workers cut the tail off, at the price of a
-# quarter of the gradients. **Dead ones.** Waiting for a repair stops everyone; going on without the dead stops nobody.
-# Without a barrier neither matters much, as long as all hold the same kind of data.
+# quarter of the gradients. **Dead ones.** Waiting for a repair stops everyone; going on without the dead waits for
+# nobody's repair, but loses the gradients under way. Without a barrier slow machines cost nothing and crashes the least,
+# as long as all hold the same kind of data.
 #
 # **Liars.** The mean falls to a crude lie, told by three. Krum shrugs at it, and falls to a subtle one that the mean hardly
 # notices: seven equal vectors near zero are each other's nearest neighbours, so Krum picks one of them. (With seven liars of

@@ -152,10 +152,13 @@ def test_every_control_of_every_lecture(open_notebook, lecture):
             step = 1 if at == 0 else -1
             forth, back = ("ArrowDown", "ArrowUp") if c.kind == "choice" else ("ArrowRight", "ArrowLeft")
             shown.press(control, forth if step == 1 else back)
-            assert shows(shown, explorer, **{c.name: c.values[at + step]})
+            moved = {c.name: c.values[at + step]}
+            assert shows(shown, explorer, **moved)
             if c.kind == "slider":
                 shown.drag_to_end(control)
-                assert shows(shown, explorer, **{c.name: c.values[-1]})
-            shown.press(shown.button("Reset"), "Enter")
+                moved = {c.name: c.values[-1]}
+                assert shows(shown, explorer, **moved)
+            if explorer.places(moved) != explorer.places():
+                shown.press(shown.button("Reset"), "Enter")
         assert shown.height == height
     page.close()

@@ -62,6 +62,7 @@ def _cluster(arguments, problem):
 def _setting(text, workers):
     """A method's argument and its value, from ``step_size=0.5``, ``W=ring`` or ``compressor=TopK(10)``."""
     from course_lib import topology
+    from course_lib.aggregators import AGGREGATORS
     from course_lib.compressors import COMPRESSORS
 
     name, _, value = text.partition("=")
@@ -71,7 +72,7 @@ def _setting(text, workers):
             return name, weights(getattr(topology, value)(workers))
         node = ast.parse(value, mode="eval").body
         if isinstance(node, ast.Call):
-            return name, COMPRESSORS[node.func.id](*map(ast.literal_eval, node.args))
+            return name, (COMPRESSORS | AGGREGATORS)[node.func.id](*map(ast.literal_eval, node.args))
         return name, ast.literal_eval(node)
     except (SyntaxError, AttributeError, KeyError, TypeError, ValueError):
         raise CourseError(f"{text!r} is no setting: write step_size=0.5, W=ring or 'compressor=TopK(10)'") from None

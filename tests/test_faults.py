@@ -1,6 +1,7 @@
 """Slow and dead machines: who is waited for, what is lost, what it takes, against the formulas."""
 
-from itertools import combinations, permutations
+from functools import partial
+from itertools import combinations, islice, permutations
 
 import numpy as np
 import pytest
@@ -257,7 +258,7 @@ def test_a_copy_counts_if_it_is_done_first():
 # ---- crashes --------------------------------------------------------------------------------------------
 
 
-FIRST = np.random.default_rng([0, 4, 0]).random()
+FIRST, SECOND = np.random.default_rng([0, 4, 0]).random(2)
 
 
 class OneCrash(Crashes):
@@ -302,8 +303,28 @@ def test_backup_workers_do_not_mend_a_machine():
 
 def test_when_all_crash_the_first_to_be_done_again_is_waited_for():
     cluster = SimulatedCluster(flat(2), link=INSTANT, compute=1.0, faults=[Crashes(3.0, 1.0)])
-    history = run(elastic_sgd(cluster, 0.1), 200)
-    assert np.isfinite(history.seconds).all() and (np.diff(history.seconds) >= 1 - 1e-9).all()
+    ends = [cluster.clock.min() for _ in islice(elastic_sgd(cluster, 0.1), 200)]
+    assert np.isfinite(ends).all() and (np.diff(ends) >= 1 - 1e-9).all()
+
+
+class CrashTwice(Crashes):
+    """Worker 1 crashes half a second into its first gradient, and would in its second, that it never begins."""
+
+    def strike(self, seconds, rng):
+        crash, last = seconds.copy(), np.zeros_like(seconds)
+        if rng.random() in (FIRST, SECOND):
+            crash[1], last[1] = 0.5, 0.5 + self.repair
+        return crash, last, last + seconds
+
+
+@pytest.mark.parametrize("method", [elastic_sgd, partial(backup_sgd, backups=1), partial(deadline_sgd, deadline=1.0)])
+def test_a_machine_under_repair_does_not_crash_again(method):
+    cluster = SimulatedCluster(spread(3), link=INSTANT, compute=1.0, faults=[CrashTwice(1e-9, repair=2.2)])
+    for _ in islice(method(cluster, 0.1), 5):
+        pass
+    spans = [(s.kind, s.start, s.end) for s in cluster.trace() if s.worker == 1 and s.kind == "down"]
+    assert spans == [("down", 0.5, 2.7)]
+    assert cluster.seconds == 4
 
 
 def test_crashes_change_the_clock_and_nothing_else():

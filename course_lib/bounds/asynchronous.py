@@ -3,6 +3,7 @@
 import numpy as np
 
 from course_lib.bounds.conditions import at_most
+from course_lib.bounds.faults import kth_exponential
 
 
 def max_stable_step(staleness, curvature=1.0):
@@ -119,4 +120,4 @@ def wait_for_slowest(m, mean=1.0, spare=0):
     -------
     float
     """
-    return float(mean * np.sum(1 / np.arange(spare + 1, m + 1)))
+    return kth_exponential(m - spare, m, mean)

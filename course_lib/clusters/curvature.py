@@ -4,6 +4,8 @@ import numpy as np
 
 from course_lib.problems import information
 
+NO_ROUNDS = ("gather", "sent again", "catch up")  # messages that belong to a round which is counted already
+
 
 class Curvature:
     """What workers know of their losses beyond the gradient. A part of a cluster: it moves the clocks.
@@ -71,7 +73,7 @@ class Curvature:
     @property
     def exchanges(self):
         """How often all workers have heard from all so far: an all-reduce, or to the server and back."""
-        return sum(n for (name, messages, _), n in self.ledger.items() if messages and name != "gather")
+        return sum(n for (name, messages, _), n in self.ledger.items() if messages and name not in NO_ROUNDS)
 
     @property
     def words(self):

@@ -75,6 +75,8 @@ class _Tasks(Server):
         """From whoever is done; the longest under way first, if several are."""
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
+            if not self.tasks:
+                time.sleep(0.2)  # all are lost: their replacements are on the way
             wait(list(self.tasks.values()), timeout=0.2 if self.lost else 2, return_when=FIRST_COMPLETED)
             for i in sorted((i for i in self.tasks if self.tasks[i].done()), key=lambda i: self.began.get(i, 0.0)):
                 task = self.tasks.pop(i)
@@ -129,7 +131,8 @@ def _gradient(i, number, model):
     """On a process: gradient `number` of worker i's stream, whatever this process has computed before."""
     cluster, drawn = _held["cluster"], _held["drawn"]
     if drawn.get(i, 0) > number:  # an older one again: from the stream's beginning
-        del cluster._streams[i], drawn[i]
+        cluster._streams.pop(i, None)
+        del drawn[i]
     for _ in range(number - drawn.get(i, 0)):
         cluster._batch(slice(i, i + 1))
     drawn[i] = number + 1

@@ -31,12 +31,16 @@ class Failing:
         """Faults of one kind, each with its random stream."""
         return [(fault, rng) for fault, rng in zip(self.faults, self._luck) if isinstance(fault, kind)]
 
+    def _cuts(self):
+        """Partitions, the earliest first: when one is over the next may have begun."""
+        return sorted((cut for cut, _ in self._those(Partition)), key=lambda cut: cut.begin)
+
     # ---- computing --------------------------------------------------------------------------------------
 
     def _work(self, workers=None, load=1.0):
         """These workers (all of them if left out) compute a gradient each, or `load` of them."""
         who = self._everyone if workers is None else workers
-        seconds = load * self.compute.at(self.clock).sample(self._timer, who)
+        seconds = load * self.compute.at(self._now).sample(self._timer, who)
         self._began, self._up = self._now, None  # for those who drop the late and the lost
         if self.faults:
             self._crash(who, self.clock[who], np.broadcast_to(seconds, who.shape))
@@ -48,8 +52,9 @@ class Failing:
     def _crash(self, who, start, seconds):
         """The same, with machines that crash on the way; what they lose is begun again after the repair."""
         crash, last, end, repair = self._struck(seconds)
-        self._up = np.zeros(self.m)
+        self._up, self._fell = np.zeros(self.m), np.full(self.m, np.inf)
         self._up[who] = np.where(last > 0, start + crash + repair, 0.0)
+        self._fell[who] = np.where(last > 0, start + crash, np.inf)
         for kind, after in (("compute", crash), ("down", np.maximum(last, crash)), ("compute", end)):
             self._of_some(kind, who, start + after)
 
@@ -83,14 +88,14 @@ class Failing:
         streams : int
             How many are under way at a time.
         """
-        for cut, _ in self._those(Partition):
+        for cut in self._cuts():
             meet = np.where(cut.lasts(meet), cut.end, meet)  # whoever needs everybody waits until it is over
         return meet, seconds * self._again(np.full(streams, messages / streams), size).max()
 
     def _hindered_neighbours(self, ready, trip, mixer, size):
         """The same for neighbours: each waits for those whom it hears, shape (m,) each."""
         listener = np.repeat(self._everyone, mixer.degree + 1)
-        for cut, _ in self._those(Partition):
+        for cut in self._cuts():
             side = cut.side(self.m)
             across = np.logical_or.reduceat(side[mixer.heard] != side[listener], mixer.first)
             ready = np.where(across & cut.lasts(ready), cut.end, ready)
@@ -98,7 +103,7 @@ class Failing:
 
     def _reaches(self, i, seconds):
         """When a message of worker i to the server can set out, if it would at this second."""
-        for cut, _ in self._those(Partition):
+        for cut in self._cuts():
             if i in cut.workers and cut.lasts(seconds):
                 seconds = cut.end
         return seconds
@@ -118,10 +123,3 @@ class Failing:
         for fault, rng in zip(self.faults, self._luck):
             V = fault.sent(V, rng)
         return V
-
-
-def _all(who, values, m):
-    """Values of some workers among all, zero for the others."""
-    every = np.zeros(m)
-    every[who] = values
-    return every

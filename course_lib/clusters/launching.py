@@ -118,9 +118,9 @@ class Machines:
         here = {"controller_ip": LOCAL, "profile_dir": self._folder.name} if self.engines in HERE else {}
         settings = {"log_level": 50, "config": _config(self.engines)} | here | self.profile
         self._cluster = ipyparallel.Cluster(n=self.n, engines=self.engines, **settings)
-        self._cluster.start_cluster_sync()
-        self.client = self._cluster.connect_client_sync()
         try:
+            self._cluster.start_cluster_sync()
+            self.client = self._cluster.connect_client_sync()
             self.client.wait_for_engines(self.n, timeout=seconds, interactive=False)
         except Exception as error:  # ipyparallel's own kinds
             self.stop()
@@ -211,9 +211,9 @@ class Machines:
             with suppress(ProcessLookupError):
                 self.kill(k)
         self.pids, cluster, self._cluster = {}, self._cluster, None
-        with suppress(Exception):  # what has ended by itself cannot be ended again
-            self.client.close()
-            cluster.stop_cluster_sync()
+        for end in (lambda: self.client.close(), cluster.stop_cluster_sync):
+            with suppress(Exception):  # what has ended by itself cannot be ended again
+                end()
         self._folder.cleanup()
 
     def __enter__(self):

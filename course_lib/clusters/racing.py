@@ -5,7 +5,6 @@ All of them come after ``cluster.gradient(x)``, by which every worker has begun,
 
 import numpy as np
 
-from course_lib.clusters.faults import Partition
 from course_lib.clusters.selecting import Team
 from course_lib.errors import CourseError
 
@@ -33,14 +32,17 @@ class Racing:
 
         Who was down or cut off comes back as soon as it can, and takes part in the round that begins next.
         """
-        up = self._present()
-        stays = up <= np.min(self._began)
+        begin = np.min(self._began)
+        up = np.where(self._began > begin, self._began, self._present())  # who was away already is at no work
+        stays = up <= begin
         if not stays.any():
             stays[self.clock.argmin()] = True
-        for cut, _ in self._those(Partition):
-            away = cut.side(self.m) & cut.lasts(self.clock[stays].max())
+        for cut in self._cuts():
+            away = cut.side(self.m) & cut.lasts(self.clock[stays].max(initial=begin))
             stays, up = stays & ~away, np.where(away, np.maximum(up, cut.end), up)
-        return self._quorum(np.flatnonzero(stays), self.clock[stays].max(), np.where(stays, 0, up))
+        if not stays.any():
+            stays[self._ready().argmin()] = True
+        return self._quorum(np.flatnonzero(stays), self._ready()[stays].max(), np.where(stays, 0, up))
 
     def speculate(self, copies):
         """Begin the last few gradients a second time, on machines that are done; whichever is done first counts.
@@ -88,18 +90,19 @@ class Racing:
     def _ready(self):
         """When each worker's result can set out: of those that are cut off, when the network is whole again."""
         ready = self.clock
-        for cut, _ in self._those(Partition):
+        for cut in self._cuts():
             ready = np.where(cut.side(self.m) & cut.lasts(ready), cut.end, ready)
         return ready
 
-    def _present(self):
-        """When each worker was there in this round: at its beginning, or after its repair."""
-        return np.maximum(self._began, np.zeros(self.m) if self._up is None else self._up)
+    def _present(self, meet=np.inf):
+        """When each worker was there in this round: at its beginning, or after the repair of a crash until `meet`."""
+        struck = np.zeros(self.m) if self._up is None else np.where(self._fell <= meet, self._up, 0.0)
+        return np.maximum(self._began, struck)
 
     def _quorum(self, workers, meet, back=None):
         """The team of these, who meet then; the others stop at that moment, unless they are away until `back`."""
         if back is None:
-            up = self._present()
+            up = self._present(meet)
             back = np.where(up > meet, up, 0)  # nobody is repaired sooner because the others go on
         self._stop(np.where(back > 0, back, np.minimum(self.clock, meet)))
         return Quorum(self, workers, self.problem.weights, meet)

@@ -1,5 +1,6 @@
 """Networks whose wires are not alike: one slow wire, a slow worker's wires, racks behind shared uplinks."""
 
+from copy import copy
 from functools import partial
 
 import numpy as np
@@ -53,7 +54,9 @@ class Wires:
         slow = np.ones((self.m, self.m))
         there = slice(None) if other is None else other
         slow[worker, there] = slow[there, worker] = factor
-        return Wires(self.latency * slow, self.bandwidth / slow)
+        slowed = copy(self)  # racks stay racks
+        slowed.latency, slowed.bandwidth = self.latency * slow, self.bandwidth / slow
+        return slowed
 
     def seconds(self, size):
         """Seconds of a message of `size` bytes on the slowest wire: what a round of everybody's messages waits for."""

@@ -25,7 +25,7 @@ PRIVATE = re.compile(
         [
             r"/tmp/ipykernel",
             r"\bat 0x[0-9a-f]{6,}",
-            re.escape(f"{Path.home()}/"),
+            *(re.escape(f"{home}/") for home in [Path.home()] if len(home.parts) > 1),
             re.escape(f"{LIBRARY.parent}/"),
         ]
     )

@@ -1,9 +1,6 @@
 """The list of known mistakes, for the instructor: from the wrong answers of all questions."""
 
-from importlib import import_module
-from pkgutil import iter_modules
-
-from course_lib.grading import questions
+from course_lib.grading.question import modules
 
 HEAD = """# Mistakes that students make
 
@@ -14,12 +11,7 @@ For each graded function, the mistakes that its check knows by name, in the word
 
 def mistakes():
     """All known wrong answers of all questions, as a page of Markdown."""
-    return "\n".join([HEAD, *(line for module in sections() for line in _section(module))])
-
-
-def sections():
-    """The modules with questions."""
-    return [import_module(f"{questions.__name__}.{found.name}") for found in iter_modules(questions.__path__)]
+    return "\n".join([HEAD, *(line for module in modules() for line in _section(module))])
 
 
 def _section(module):

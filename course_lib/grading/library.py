@@ -61,7 +61,8 @@ def copy(folder, trusted=False):
     for path in () if trusted else (folder / "course_lib").rglob("*.py"):
         origin = LIBRARY / path.relative_to(folder / "course_lib")
         if origin not in WHOLE:
-            path.write_text(_without(origin.read_text(), names[origin]) if origin in names else PLACEHOLDER)
+            text = _without(origin.read_text(encoding="utf-8"), names[origin]) if origin in names else PLACEHOLDER
+            path.write_text(text, encoding="utf-8")
 
 
 @cache
@@ -144,7 +145,7 @@ def _resolved(names, space):
 
 def _at_import(file):
     """Names that a module calls, or decorates with, while it is imported."""
-    called, todo = set(), [] if file in WHOLE else ast.parse(file.read_text()).body
+    called, todo = set(), [] if file in WHOLE else ast.parse(file.read_text(encoding="utf-8")).body
     while todo:
         node = todo.pop()
         inside = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))

@@ -37,7 +37,7 @@ def read(path):
     CourseError
         If a grade id is unknown or used twice, or an answer cell has no solution in its function.
     """
-    cells = jupytext.reads(path.read_text(), fmt="py:percent").cells
+    cells = jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent").cells
     for kind in ("answer", "essay"):
         ids = [c.metadata[kind] for c in cells if kind in c.metadata]
         if len(ids) != len(set(ids)):

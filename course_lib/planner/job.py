@@ -9,7 +9,7 @@ from course_lib.clusters import Constant, Exponential, Link, Pareto, ShiftedExpo
 from course_lib.clusters.timing import ComputeTime
 from course_lib.errors import CourseError
 
-#: Parameters of well-known models, as published by their authors.
+#: Parameters of well-known models, as published by their authors (ResNet-50: counted from the architecture).
 MODELS = {
     "ResNet-50": 25_600_000,  # He et al. (2016)
     "VGG-16": 138_000_000,  # Simonyan and Zisserman (2015)

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -14,12 +15,13 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from course_lib import plots
+from course_lib.errors import CourseError
 
 LIBRARY = Path(__file__).parents[1]
 #: What a measurement depends on: another version of any of it does not use what is kept.
 COMPUTES = (
     "aggregators", "attacks.py", "clusters", "compressors", "costs.py", "data.py", "experiment.py", "methods",
-    "problems", "topology",
+    "problems", "studies/digits.py", "topology",
 )  # fmt: skip
 
 
@@ -101,7 +103,10 @@ class Study:
         Results
         """
         folder = Path(cache or default_cache()) / self.name
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CourseError(f"runs cannot be kept in {folder}: {error.strerror}; give a cache") from None
         cells = self.cells(quick)
         silent = quiet or "TQDM_DISABLE" in os.environ
         records = [self._kept(folder, cell) for cell in tqdm(cells, self.name, unit="run", delay=2, disable=silent)]
@@ -198,7 +203,11 @@ def with_error(mean, error, digits=2):
 
 def default_cache():
     """Where runs are kept unless somebody says otherwise."""
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "course_lib" / "studies"
+    try:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError:  # nobody's home
+        base = tempfile.gettempdir()
+    return Path(base) / "course_lib" / "studies"
 
 
 @cache

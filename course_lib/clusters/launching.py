@@ -110,8 +110,16 @@ class Machines:
         self.start()
         atexit.register(self.stop)
 
-    def start(self, seconds=180):
-        """Start the processes and wait until all have reported."""
+    def start(self, seconds=120):
+        """Start the processes and wait until all have reported; once more from the beginning if they do not."""
+        try:
+            self._begin(seconds)
+        except CourseError:
+            self._begin(seconds)
+        self._ordered = self.n
+        self.settle()
+
+    def _begin(self, seconds):
         import ipyparallel
 
         self._folder = TemporaryDirectory(prefix="machines-", ignore_cleanup_errors=True)
@@ -125,8 +133,6 @@ class Machines:
         except Exception as error:  # ipyparallel's own kinds
             self.stop()
             raise CourseError(f"{self.n} processes did not come up within {seconds} s: {error}") from None
-        self._ordered = self.n
-        self.settle()
 
     def settle(self):
         """Get to know processes that have joined, and forget the dead; each will end itself if we die.

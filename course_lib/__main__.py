@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from course_lib.errors import CourseError
+from course_lib.errors import CourseError, exit_code
 
 EPILOG = """examples:
   python -m course_lib run sync_sgd step_size=0.5 --batch-size 16
@@ -158,11 +158,7 @@ def parser():
 def main(arguments=None):
     """Run one verb; the exit code."""
     chosen = parser().parse_args(arguments)
-    try:
-        return int(chosen.run(chosen) or 0)
-    except CourseError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    return exit_code(chosen.run, chosen)
 
 
 if __name__ == "__main__":

@@ -113,10 +113,17 @@ class History:
 
     def _repr_html_(self):
         head, *rows = self.table()
-        cells = "".join(f"<th>{name.replace('_', ' ')}</th>" for name in head)
-        body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
         note = f"<p>{self.message}</p>" if self.message else ""
-        return f"<table><caption>{self.name}</caption><tr>{cells}</tr>{body}</table>{note}"
+        return as_html([[name.replace("_", " ") for name in head], *rows], self.name) + note
+
+
+def as_html(table, caption=""):
+    """A table, given as a head and rows of texts, for a notebook page."""
+    head, *rows = table
+    cells = "".join(f"<th>{name}</th>" for name in head)
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    title = f"<caption>{caption}</caption>" if caption else ""
+    return f"<table>{title}<tr>{cells}</tr>{body}</table>"
 
 
 def run(method, rounds, record_every=1, quiet=False, checkpoints=None):

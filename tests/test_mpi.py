@@ -91,7 +91,7 @@ def on_ranks(folder):
         wait_for_all(world)
     for method in ASYNC:
         for k in range(REPLAYS):
-            cluster = MPICluster(problem(7), seed=k, batch_size=5, delays={3: 2e-4 * k})
+            cluster = MPICluster(problem(7), seed=k, batch_size=5, delays={3: 2e-3 * k})
             history = run(ASYNC[method](cluster), 150, 50)
             if world.rank == 0:
                 history.save(f"{folder}/{method} {k}")
@@ -185,7 +185,7 @@ def test_ten_of_ten_asynchronous_runs_are_replayed_bit_for_bit(ran, method):
 def test_a_worker_that_sleeps_is_heard_less_often(ran):
     workers = Order.load(ran / f"async {REPLAYS - 1} order").workers
     heard = np.bincount(workers, minlength=7)
-    assert heard[3] < np.median(np.delete(heard, 3))  # by how much depends on what else the machine does
+    assert heard[3] < np.delete(heard, 3).max() / 2
 
 
 def test_a_bound_holds_on_real_machines(ran):

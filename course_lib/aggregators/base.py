@@ -1,5 +1,7 @@
 """What every robust rule shares: checks at the door, and how many liars it puts up with."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from course_lib.errors import CourseError
@@ -48,6 +50,17 @@ class Aggregator:
 
     def check(self, m):
         """Refuse a number of workers for which the rule's condition cannot hold."""
+
+
+@dataclass(frozen=True)
+class Told(Aggregator):
+    """A rule that is told how many liars to expect; each says in `check` for how many workers that can hold."""
+
+    f: int
+
+    def tolerates(self, m):
+        self.check(m)
+        return self.f
 
 
 def minority(m):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from course_lib.aggregators.base import Aggregator, check_liars, minority
+from course_lib.aggregators.base import Aggregator, Told, check_liars, minority
 from course_lib.errors import CourseError
 
 
@@ -35,7 +35,7 @@ class CoordinateMedian(Aggregator):
 
 
 @dataclass(frozen=True)
-class TrimmedMean(Aggregator):
+class TrimmedMean(Told):
     """The mean of each coordinate without its f largest and f smallest values (Yin et al., 2018). Condition: 2f < m.
 
     Yin's beta is f/m. It lies between two honest values in each coordinate as long as at most f workers lie.
@@ -46,15 +46,9 @@ class TrimmedMean(Aggregator):
         Liars to expect.
     """
 
-    f: int
-
     def combine(self, V, last, t):
         ordered = np.sort(V, axis=-2)
         return ordered[..., self.f : V.shape[-2] - self.f, :].mean(axis=-2, keepdims=True)
-
-    def tolerates(self, m):
-        self.check(m)
-        return self.f
 
     def check(self, m):
         check_liars(self.f)

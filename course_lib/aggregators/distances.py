@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from course_lib.aggregators.base import Aggregator, check_liars
+from course_lib.aggregators.base import Told, check_liars
 from course_lib.aggregators.coordinates import CoordinateMedian
 from course_lib.errors import CourseError
 
 
 @dataclass(frozen=True)
-class Krum(Aggregator):
+class Krum(Told):
     """The one vector that is nearest to its neighbours (Blanchard et al., 2017). Condition: 2f + 2 < m.
 
     A worker's score is the sum of its squared distances to the m - f - 2 others nearest to it; the lowest wins.
@@ -21,15 +21,9 @@ class Krum(Aggregator):
         Liars to expect.
     """
 
-    f: int
-
     def combine(self, V, last, t):
         winner = scores(squared_distances(V), self.f).argmin(-1)
         return np.take_along_axis(V, winner[..., None, None], axis=-2)
-
-    def tolerates(self, m):
-        self.check(m)
-        return self.f
 
     def check(self, m):
         check_liars(self.f)
@@ -63,7 +57,7 @@ class MultiKrum(Krum):
 
 
 @dataclass(frozen=True)
-class Bulyan(Aggregator):
+class Bulyan(Told):
     """Krum m - 2f times, then a trimmed mean of the winners (El Mhamdi, Guerraoui and Rouault, 2018).
 
     Condition: 4f + 3 <= m. Each winner is taken out before the next is found; in each coordinate the m - 4f winners
@@ -75,18 +69,12 @@ class Bulyan(Aggregator):
         Liars to expect.
     """
 
-    f: int
-
     def combine(self, V, last, t):
         m = V.shape[-2]
         winners = np.take_along_axis(V, krum_winners(squared_distances(V), self.f, m - 2 * self.f)[..., None], axis=-2)
         away = abs(winners - CoordinateMedian()(winners))
         nearest = away.argsort(axis=-2, kind="stable")[..., : m - 4 * self.f, :]
         return np.take_along_axis(winners, nearest, axis=-2).mean(axis=-2, keepdims=True)
-
-    def tolerates(self, m):
-        self.check(m)
-        return self.f
 
     def check(self, m):
         check_liars(self.f)

@@ -174,15 +174,8 @@ class MPICluster(RealCluster):
         common = (rows == rows[:1]) | np.isnan(rows)  # a single row a rank may be the model of all; NaN: not told
         return rows[:1] if common.all() else rows
 
-    @property
-    def bytes(self):
-        """Bytes that all ranks sent, up to the last record."""
-        return sum(times * size for (_, _, size), times in self._total.items())
-
-    @property
-    def messages(self):
-        """Messages that all ranks sent, up to the last record."""
-        return sum(times * messages for (_, messages, _), times in self._total.items())
+    def _entries(self):
+        return self._total  # of all ranks, up to the last record
 
     # ---- on the wire ------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from collections import Counter, deque
 import numpy as np
 
 from course_lib.clusters.arrivals import Arrival, Flight
+from course_lib.clusters.books import Books
 from course_lib.clusters.selecting import Selecting, Streams
 from course_lib.clusters.simulated import Span
 from course_lib.errors import CourseError
@@ -31,7 +32,7 @@ class Clock:
             self.zero, self.stopped = self.zero + time.perf_counter() - self.stopped, None
 
 
-class RealCluster(Selecting):
+class RealCluster(Books, Selecting):
     """Workers that are processes. The same calls as `SimulatedCluster`; time is measured, not modelled.
 
     Every process builds the same problem and computes for its own workers only. Worker i's mini-batches
@@ -77,13 +78,6 @@ class RealCluster(Selecting):
         """A block of zeros, one row for each worker that is hosted here."""
         return np.zeros((len(self.mine), self.d))
 
-    def average(self, V, weights=None):
-        """Weighted mean of all workers' rows, which are in one place already: no communication."""
-        share = self._share if weights is None else np.reshape(weights, (1, -1))
-        if not share.shape[-1] == V.shape[-2] == self.m:
-            raise CourseError(f"{V.shape[-2]} rows and {share.shape[-1]} weights for {self.m} workers: give one each")
-        return share @ V
-
     def select(self, sample=None, dropout=0.0, weights=None):
         """The cluster itself: on real machines everyone takes part, with the problem's weights."""
         if sample is not None or dropout or weights is not None:
@@ -116,21 +110,6 @@ class RealCluster(Selecting):
     def seconds(self):
         """Seconds on the wall since the start, without those in which somebody watched."""
         return self._clock.read()
-
-    @property
-    def bytes(self):
-        """Bytes that the processes sent each other, all together, up to the last record."""
-        return sum(times * size for (_, _, size), times in self.ledger.items())
-
-    @property
-    def messages(self):
-        """Messages that the processes sent each other, all together, up to the last record."""
-        return sum(times * messages for (_, messages, _), times in self.ledger.items())
-
-    @property
-    def order(self):
-        """The order of arrivals of an asynchronous run, to be replayed by the simulator."""
-        return self._flight.order
 
     def trace(self):
         """Who computed and sent, and when, as measured here: a list of Span."""

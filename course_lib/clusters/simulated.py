@@ -7,6 +7,7 @@ import numpy as np
 
 from course_lib.clusters.arrivals import Arrivals, Flight
 from course_lib.clusters.balancing import Balancing
+from course_lib.clusters.books import Books
 from course_lib.clusters.compressing import Compressing, Draws
 from course_lib.clusters.curvature import Curvature
 from course_lib.clusters.failing import Failing
@@ -28,7 +29,7 @@ class Span(NamedTuple):
     end: float
 
 
-class SimulatedCluster(Mixing, Compressing, Solving, Selecting, Balancing, Failing, Racing, Curvature, Sharing):
+class SimulatedCluster(Books, Mixing, Compressing, Solving, Selecting, Balancing, Failing, Racing, Curvature, Sharing):
     """m workers with data, clocks and wires. A method sees the machines only through these calls.
 
     Every worker has a clock; computing moves its own on, and whoever needs another's message waits for it.
@@ -130,13 +131,6 @@ class SimulatedCluster(Mixing, Compressing, Solving, Selecting, Balancing, Faili
         self._all_reduce(V.shape[-1], V.itemsize)
         return self.average(V, weights)
 
-    def average(self, V, weights=None):
-        """Weighted mean of rows that are in one place already: no communication."""
-        share = self._share if weights is None else np.reshape(weights, (1, -1))
-        if not share.shape[-1] == V.shape[-2] == self.m:
-            raise CourseError(f"{V.shape[-2]} rows and {share.shape[-1]} weights for {self.m} workers: give one each")
-        return share @ V
-
     def gather(self, V):
         """Every worker sends its row to the server, worker 0, which receives one message at a time.
 
@@ -193,21 +187,6 @@ class SimulatedCluster(Mixing, Compressing, Solving, Selecting, Balancing, Faili
     def seconds(self):
         """Simulated time: the clock of the worker that is furthest on."""
         return self._now if isinstance(self._now, float) else float(self._now.max())
-
-    @property
-    def messages(self):
-        """Messages sent so far, by all workers together."""
-        return sum(times * messages for (_, messages, _), times in self.ledger.items())
-
-    @property
-    def bytes(self):
-        """Bytes sent so far, by all workers together."""
-        return sum(times * size for (_, _, size), times in self.ledger.items())
-
-    @property
-    def order(self):
-        """The order of arrivals so far, to be saved, and replayed on another cluster."""
-        return self._flight.order
 
     def trace(self):
         """Who computed, sent and waited, and when: a list of Span, oldest first (the last 200,000 of them)."""

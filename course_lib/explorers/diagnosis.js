@@ -1,15 +1,5 @@
 // The page's half of the quiz: a picture, six answers, and a sentence. An answer is given once a case and stays.
 
-const make = (tag, props = {}, ...children) => {
-  const node = document.createElement(tag);
-  for (const [key, value] of Object.entries(props)) {
-    if (key in node) node[key] = value;
-    else node.setAttribute(key, value);
-  }
-  node.append(...children);
-  return node;
-};
-
 function render({ model, el }) {
   const spec = model.get("spec");
   const id = `diagnosis-${Math.random().toString(36).slice(2)}`;
@@ -53,27 +43,13 @@ function render({ model, el }) {
     });
     figure.setAttribute("aria-busy", model.get("case") !== model.get("shown"));
   };
-  const showPicture = () => {
-    const old = image.src;
-    image.src = URL.createObjectURL(new Blob([model.get("png")], { type: "image/png" }));
-    if (old) URL.revokeObjectURL(old);
-  };
-  const listeners = {
+  return follow(model, image, {
     "change:case": show,
     "change:given": show,
     "change:shown": show,
-    "change:png": showPicture,
     "change:sentence": () => (sentence.textContent = model.get("sentence")),
     "change:score": () => (score.textContent = model.get("score")),
-  };
-  for (const [event, listener] of Object.entries(listeners)) {
-    model.on(event, listener);
-    listener();
-  }
-  return () => {
-    for (const [event, listener] of Object.entries(listeners)) model.off(event, listener);
-    URL.revokeObjectURL(image.src);
-  };
+  });
 }
 
 export default { render };

@@ -1,18 +1,15 @@
 """Lecture 08: a cluster with a hidden fault. Look at the trace and the loss, commit to an answer, be told the sign."""
 
-from base64 import b64encode
 from functools import cached_property
-from pathlib import Path
 
-import anywidget
 import numpy as np
 import traitlets
 
 from course_lib.explorers.controls import quantity
 from course_lib.explorers.lab import AXES, BREAK, LINK, REPAIR, UNTIL, WORKERS, Damage, broken_run, marks_of
+from course_lib.explorers.live import Live, LiveView, script
 from course_lib.explorers.picture import Canvas, Picture
 
-HERE = Path(__file__).parent
 CASES = 12
 SENDING = (WORKERS - 1) * LINK.latency  # seconds of a broadcast, and of a gather, where no message is lost
 
@@ -98,21 +95,17 @@ def _ms(seconds):
     return f"{1e3 * seconds:.0f} ms"
 
 
-class DiagnosisView(anywidget.AnyWidget):
+class DiagnosisView(LiveView):
     """The quiz in the page."""
 
-    _esm = (HERE / "diagnosis.js").read_text(encoding="utf-8")
-    _css = (HERE / "explorer.css").read_text(encoding="utf-8")
-    spec = traitlets.Dict().tag(sync=True)  # never changes
+    _esm = script("diagnosis.js")
     case = traitlets.Int(0).tag(sync=True)  # the page's
     given = traitlets.Dict().tag(sync=True)  # case -> place of the answer; the page's, and it never takes one back
     shown = traitlets.Int(-1).tag(sync=True)  # the case of the picture
-    png = traitlets.Bytes().tag(sync=True)
-    sentence = traitlets.Unicode().tag(sync=True)
     score = traitlets.Unicode().tag(sync=True)
 
 
-class Diagnosis:
+class Diagnosis(Live):
     """A quiz of hidden faults; shown by a notebook when it ends a cell.
 
     Parameters
@@ -156,17 +149,6 @@ class Diagnosis:
 
     def __repr__(self):
         return f"{self.title}. {verdict(0, -1)} ({'; '.join(FAULTS)})"
-
-    def _repr_mimebundle_(self, include=None, exclude=None):
-        """The live widget; a still; words that nbval can compare."""
-        data = {
-            "text/plain": repr(self),
-            "image/png": b64encode(self.png()).decode(),
-            "application/vnd.jupyter.widget-view+json": {
-                "version_major": 2, "version_minor": 1, "model_id": self.view.model_id,
-            },
-        }  # fmt: skip
-        return data, {"image/png": {"width": self.size[0], "height": self.size[1]}}
 
 
 diagnosis = Diagnosis(f"What is broken? {CASES} clusters, broken at {quantity(BREAK, 's')} of {quantity(UNTIL, 's')}")

@@ -9,19 +9,15 @@ Slope (slope: 2). The line rises by 2.
 """
 
 import inspect
-from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
-import anywidget
 import traitlets
 
 from course_lib.errors import CourseError
+from course_lib.explorers.live import Live, LiveView, script
 from course_lib.explorers.picture import Canvas
-
-HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -40,20 +36,16 @@ class Prediction:
     answers: Sequence[str]
 
 
-class View(anywidget.AnyWidget):
+class View(LiveView):
     """The widget in the page: it holds places of the controls, and what is shown for them."""
 
-    _esm = (HERE / "explorer.js").read_text(encoding="utf-8")
-    _css = (HERE / "explorer.css").read_text(encoding="utf-8")
-    spec = traitlets.Dict().tag(sync=True)  # title, controls, presets: never changes
+    _esm = script("explorer.js")
     places = traitlets.Dict().tag(sync=True)  # control's name -> place in its list, as the reader set it
     shown = traitlets.Dict().tag(sync=True)  # the places that the picture and the sentence belong to
-    png = traitlets.Bytes().tag(sync=True)
-    sentence = traitlets.Unicode().tag(sync=True)
     predicted = traitlets.Int(-1).tag(sync=True)  # which answer the reader committed to; -1 before that
 
 
-class Explorer:
+class Explorer(Live):
     """Controls, a picture and a sentence; shown by a notebook when it ends a cell.
 
     Parameters
@@ -162,21 +154,6 @@ class Explorer:
             "size": self.size,
         }
 
-    def _text(self, picture):
-        words = ", ".join(f"{c.label}: {c.words[c.place(c.start)]}" for c in self.controls)
-        return f"{self.title} ({words}). {picture.sentence}"
-
     def __repr__(self):
-        return self._text(self.show())
-
-    def _repr_mimebundle_(self, include=None, exclude=None):
-        """The live widget; a still for pages that run nothing; words that nbval can compare."""
-        start = self.show()
-        data = {
-            "text/plain": self._text(start),
-            "image/png": b64encode(self.canvas.png(start)).decode(),
-            "application/vnd.jupyter.widget-view+json": {
-                "version_major": 2, "version_minor": 1, "model_id": self.view.model_id,
-            },
-        }  # fmt: skip
-        return data, {"image/png": {"width": self.size[0], "height": self.size[1]}}
+        words = ", ".join(f"{c.label}: {c.words[c.place(c.start)]}" for c in self.controls)
+        return f"{self.title} ({words}). {self.show().sentence}"

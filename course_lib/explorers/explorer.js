@@ -1,16 +1,6 @@
 // The page's half of an explorer: native controls, a picture and a live sentence. All numbers and words come
 // from Python; this file moves controls, and shows what comes back.
 
-const make = (tag, props = {}, ...children) => {
-  const node = document.createElement(tag);
-  for (const [key, value] of Object.entries(props)) {
-    if (key in node) node[key] = value;
-    else node.setAttribute(key, value);
-  }
-  node.append(...children);
-  return node;
-};
-
 const same = (a, b) => JSON.stringify(Object.entries(a).sort()) === JSON.stringify(Object.entries(b).sort());
 
 function render({ model, el }) {
@@ -117,11 +107,6 @@ function render({ model, el }) {
     controls.forEach(({ follow }) => follow());
     figure.setAttribute("aria-busy", waiting());
   };
-  const showPicture = () => {
-    const old = image.src;
-    image.src = URL.createObjectURL(new Blob([model.get("png")], { type: "image/png" }));
-    if (old) URL.revokeObjectURL(old);
-  };
   const showSentence = () => (sentence.textContent = model.get("sentence"));
   const showPrediction = () => {
     const chosen = model.get("predicted");
@@ -134,21 +119,12 @@ function render({ model, el }) {
     status.textContent = chosen < 0 ? "" : "Noted. Picture and controls are there now.";
   };
 
-  const listeners = {
+  return follow(model, image, {
     "change:places": showPlaces,
-    "change:png": showPicture,
     "change:sentence": showSentence,
     "change:shown": showPlaces,
     "change:predicted": showPrediction,
-  };
-  for (const [event, listener] of Object.entries(listeners)) {
-    model.on(event, listener);
-    listener();
-  }
-  return () => {
-    for (const [event, listener] of Object.entries(listeners)) model.off(event, listener);
-    URL.revokeObjectURL(image.src);
-  };
+  });
 }
 
 export default { render };

@@ -5,16 +5,6 @@ const SVG = "http://www.w3.org/2000/svg";
 const SIDE = 300; // CSS pixels
 const RADIUS = 118;
 
-const make = (tag, props = {}, ...children) => {
-  const node = document.createElement(tag);
-  for (const [key, value] of Object.entries(props)) {
-    if (key in node) node[key] = value;
-    else node.setAttribute(key, value);
-  }
-  node.append(...children);
-  return node;
-};
-
 const draw = (tag, attributes = {}, ...children) => {
   const node = document.createElementNS(SVG, tag);
   for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
@@ -144,26 +134,12 @@ function render({ model, el }) {
       }),
     );
   };
-  const showPicture = () => {
-    const old = image.src;
-    image.src = URL.createObjectURL(new Blob([model.get("png")], { type: "image/png" }));
-    if (old) URL.revokeObjectURL(old);
-  };
-  const listeners = {
+  return follow(model, image, {
     "change:drawing": showDrawing,
     "change:shown": showDrawing,
     "change:weights": showWeights,
-    "change:png": showPicture,
     "change:sentence": () => (sentence.textContent = model.get("sentence")),
-  };
-  for (const [event, listener] of Object.entries(listeners)) {
-    model.on(event, listener);
-    listener();
-  }
-  return () => {
-    for (const [event, listener] of Object.entries(listeners)) model.off(event, listener);
-    URL.revokeObjectURL(image.src);
-  };
+  });
 }
 
 export default { render };

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from course_lib.errors import CourseError
+from course_lib.errors import exit_code
 
 RAW = {"formatter_class": argparse.RawDescriptionHelpFormatter}
 EPILOG = """\
@@ -139,11 +139,7 @@ def parser():
 def main(arguments=None):
     """Run one verb; the exit code."""
     chosen = parser().parse_args(arguments)
-    try:
-        return int(chosen.run(chosen) or 0)
-    except CourseError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    return exit_code(chosen.run, chosen)
 
 
 if __name__ == "__main__":

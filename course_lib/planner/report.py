@@ -1,5 +1,6 @@
 """A plan in words: a table, the bottleneck, and what to change first."""
 
+from course_lib.experiment import as_html
 from course_lib.planner.job import ASSUMPTIONS
 
 BECAUSE = {
@@ -70,19 +71,9 @@ def text(plan):
 
 def html(plan):
     """The tables and the verdict, for a notebook page."""
-    return "".join(map(_table, tables(plan))) + f"<p>{verdict(plan)}</p>"
+    return "".join(map(as_html, tables(plan))) + f"<p>{verdict(plan)}</p>"
 
 
 def _aligned(table):
     widths = [max(map(len, column)) for column in zip(*table)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in table]
-
-
-def _table(table):
-    head, *rows = table
-    cells = "".join(f"<th>{name}</th>" for name in head)
-    return f"<table><tr>{cells}</tr>" + "".join(_row(row) for row in rows) + "</table>"
-
-
-def _row(row):
-    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>"

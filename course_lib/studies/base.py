@@ -16,6 +16,7 @@ from tqdm.auto import tqdm
 
 from course_lib import plots
 from course_lib.errors import CourseError
+from course_lib.experiment import as_html
 
 LIBRARY = Path(__file__).parents[1]
 #: What a measurement depends on: another version of any of it does not use what is kept.
@@ -170,10 +171,7 @@ class Results:
         return "\n".join([self.study.question, "", *rows, "", str(self.conclusions)])
 
     def _repr_html_(self):
-        head, *rows = self.table
-        cells = "".join(f"<th>{name}</th>" for name in head)
-        body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
-        return f"<table><tr>{cells}</tr>{body}</table>"
+        return as_html(self.table)
 
 
 def pick(records, name=None, **settings):

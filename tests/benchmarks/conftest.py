@@ -8,7 +8,6 @@ the figure is the median of the ratios. One BLAS thread, processor time.
 import os
 import platform
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -83,9 +82,3 @@ def pytest_terminal_summary(terminalreporter, config):
         missed = "" if row["aim"] is None or row["value"] <= row["aim"] else "   over its aim"
         aim = "" if row["aim"] is None else f"{row['aim']:g}"
         terminalreporter.write_line(f"{row['name']:64}{row['value']:>10.2f}{aim:>8} {row['unit']}{missed}")
-
-
-@pytest.fixture(scope="session")
-def browser_tests():
-    """The folder of the harness that drives JupyterLab."""
-    return Path(__file__).parents[1] / "browser"

@@ -301,6 +301,22 @@ def test_backup_workers_do_not_mend_a_machine():
         assert all(start >= 2.7 for _, start, _ in spans[2:])
 
 
+def test_coded_sgd_waits_for_no_repair():
+    """Two shares of a second each: down until 2.7, worker 1 is late for the second round, which ends at 4."""
+    cluster = SimulatedCluster(spread(3), link=INSTANT, compute=1.0, faults=[OneCrash(1e-9, repair=2.2)])
+    history = run(coded_sgd(cluster, 0.1, coding.Cyclic(3, 1)), 3)
+    assert history.seconds.tolist() == pytest.approx([0, 2, 4, 6]) and cluster.clock.tolist() == [6, 6, 6]
+    spans = [(s.kind, s.start, s.end) for s in cluster.trace() if s.worker == 1 and s.kind != "wait"]
+    assert spans == [("compute", 0, 0.5), ("down", 0.5, 2.7), ("compute", 2.7, 4), ("compute", 4, 6)]
+    assert np.allclose(history.model, run(sync_sgd(SimulatedCluster(spread(3)), 0.1), 3).model)
+
+
+def test_a_coded_round_costs_a_message_up_from_those_who_count_and_one_down_to_each():
+    cluster = SimulatedCluster(spread(4), link=Link(1.0, np.inf), compute=1.0)
+    assert run(coded_sgd(cluster, 0.1, coding.Cyclic(4, 1)), 5).seconds[-1] == pytest.approx(5 * (2 + 3 + 4))
+    assert cluster.messages == 5 * (3 + 4) and cluster.bytes == 5 * (3 + 4) * 24
+
+
 def test_when_all_crash_the_first_to_be_done_again_is_waited_for():
     cluster = SimulatedCluster(flat(2), link=INSTANT, compute=1.0, faults=[Crashes(3.0, 1.0)])
     ends = [cluster.clock.min() for _ in islice(elastic_sgd(cluster, 0.1), 200)]
@@ -402,6 +418,16 @@ def test_those_who_are_cut_off_are_no_backup_and_not_punctual():
         model, when = once(method, rule)
         assert np.allclose(model, minimisers[1:].mean(0)) and when == seconds
     assert once(backup_sgd, 0)[1] == 5
+
+
+def test_who_was_cut_off_has_no_model_to_work_on():
+    """Cut off until 2.5, worker 0 hears the model then: its next gradient is done at 3.5, too late for that round."""
+    cluster = SimulatedCluster(spread(3), link=INSTANT, compute=1.0, faults=[Partition(0.5, 2.5, [0])])
+    steps, minimisers = backup_sgd(cluster, 1.0, 1), -spread(3).gradient(np.zeros(3))
+    models = [next(steps)[0][0].copy() for _ in range(4)]
+    assert np.allclose(models[1:], minimisers[1:].mean(0)) and cluster.seconds == 3
+    spans = [(s.start, s.end) for s in cluster.trace() if s.worker == 0 and s.kind == "compute"]
+    assert spans[1:] == [(2.5, 3)]
 
 
 def test_neighbours_wait_only_across_the_cut():

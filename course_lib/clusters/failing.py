@@ -42,6 +42,7 @@ class Failing:
         who = self._everyone if workers is None else workers
         seconds = load * self.compute.at(self._now).sample(self._timer, who)
         self._began, self._up = self._now, None  # for those who drop the late and the lost
+        self._waited_for = self._everyone
         if self.faults:
             self._crash(who, self.clock[who], np.broadcast_to(seconds, who.shape))
         elif workers is None:

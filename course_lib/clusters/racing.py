@@ -103,8 +103,11 @@ class Racing:
         """The team of these, who meet then; the others stop at that moment, unless they are away until `back`."""
         if back is None:
             up = self._present(meet)
-            back = np.where(up > meet, up, 0)  # nobody is repaired sooner because the others go on
+            for cut in self._cuts():
+                up = np.where(cut.side(self.m) & cut.lasts(meet), np.maximum(up, cut.end), up)
+            back = np.where(up > meet, up, 0)  # nobody is back sooner because the others go on
         self._stop(np.where(back > 0, back, np.minimum(self.clock, meet)))
+        self._waited_for = workers
         return Quorum(self, workers, self.problem.weights, meet)
 
     def _stop(self, clock):
@@ -135,6 +138,13 @@ class Quorum(Team):
         self.cluster.ledger["gather", self.m, self.m * size] += 1
         received = self.cluster._received(V) if self.cluster.faults else V
         return received[..., self.workers, :]
+
+    def broadcast(self, x):
+        """The server sends the model to all workers, one message after another; who is away has it when it is back."""
+        all_, size = self.cluster, x.shape[-1] * x.itemsize
+        self._barrier(all_.m * all_.link.seconds(size), all_.m, size, 1)
+        all_.ledger["broadcast", all_.m, all_.m * size] += 1
+        return x
 
     def _barrier(self, seconds, messages, size, streams):
         cluster, meet = self.cluster, max(self.meet, self.clock.max())

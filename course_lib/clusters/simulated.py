@@ -106,7 +106,7 @@ class SimulatedCluster(Books, Mixing, Compressing, Solving, Selecting, Balancing
         self.spans = deque(maxlen=max(200_000 // self.m, 4))  # the last ones, so that memory is bounded
         self._streams, self._draws, self.selections = Streams(self.seed, 1), Draws(self.seed, self.m), 0
         self._timer, self._luck = np.random.default_rng([self.seed, 0]), self._fresh_luck()
-        self._flight = Flight(self.m)
+        self._flight, self._waited_for = Flight(self.m), self._everyone
         lead = () if self.replicates is None else (self.replicates,)
         return np.broadcast_to(self.initial_model, (*lead, 1 if replicated else self.m, self.d)).copy()
 
@@ -185,8 +185,8 @@ class SimulatedCluster(Books, Mixing, Compressing, Solving, Selecting, Balancing
 
     @property
     def seconds(self):
-        """Simulated time: the clock of the worker that is furthest on."""
-        return self._now if isinstance(self._now, float) else float(self._now.max())
+        """Simulated time: the clock of the worker that is furthest on, of those who were waited for."""
+        return self._now if isinstance(self._now, float) else float(self._now[self._waited_for].max())
 
     def trace(self):
         """Who computed, sent and waited, and when: a list of Span, oldest first (the last 200,000 of them)."""
@@ -212,6 +212,7 @@ class SimulatedCluster(Books, Mixing, Compressing, Solving, Selecting, Balancing
             "selections": self.selections,
             "draws": self._draws.state(),
             "flight": self._flight.state(),
+            "waited_for": self._waited_for,
         }
 
     def restore(self, state):
@@ -229,7 +230,7 @@ class SimulatedCluster(Books, Mixing, Compressing, Solving, Selecting, Balancing
         self._draws.restore(state["draws"])
         self._streams.restore(state["streams"])
         self.selections = state["selections"]
-        self._flight = Flight.of(state["flight"])
+        self._flight, self._waited_for = Flight.of(state["flight"]), state["waited_for"]
 
     # ---- clocks and bills -------------------------------------------------------------------------------
 
@@ -239,7 +240,7 @@ class SimulatedCluster(Books, Mixing, Compressing, Solving, Selecting, Balancing
 
     def _barrier(self, seconds, messages=0, size=0, streams=1):
         """All wait for the slowest, then send so many messages together, `streams` at a time, for so many seconds."""
-        meet = self.seconds
+        meet = self._now if isinstance(self._now, float) else float(self._now.max())
         if self.faults:
             meet, seconds = self._hindered(meet, seconds, messages, size, streams)
         self._pass("wait", meet)

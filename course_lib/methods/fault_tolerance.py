@@ -114,7 +114,8 @@ def coded_sgd(cluster, step_size, code, start=None):
     x, t = start or (cluster.start(), 0)
     while True:
         yield x, t
-        mixed = cluster.coded_gradient(cluster.broadcast(x), code)  # each worker mixes the gradients of its shares
+        mixed = cluster.coded_gradient(x, code)  # each worker mixes the gradients of its shares
         team = cluster.first(cluster.m - code.stragglers)
         x = x - step_size(t) * code.decode(team.workers) @ team.gather(mixed)
+        x = team.broadcast(x)  # nobody waits for those under repair
         t = t + 1

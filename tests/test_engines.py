@@ -49,7 +49,7 @@ def test_without_the_packages_launch_says_so_loudly(monkeypatch, capsys):
     assert "NO REAL MACHINES HERE" in said and "mpi4py" in said and "pip install" in said
     assert not machines.ready()
     assert "NOT RUN" in capsys.readouterr().out
-    with pytest.raises(CourseError, match="mpi4py not installed"):
+    with machines, pytest.raises(CourseError, match="mpi4py not installed"):
         machines.run(print)
 
 
@@ -144,6 +144,25 @@ def test_functions_of_a_notebook_run_everywhere_and_errors_are_told(engines):
         engines.run(fails)
     with pytest.raises(CourseError, match=r"process \d+: ZeroDivisionError"):
         engines.run(lambda: 1 / 0)
+
+
+@marked
+@pytest.mark.parametrize("where", ["wait_for_engines", "__getitem__"])  # before all are up; when they are greeted
+def test_an_interrupt_while_they_come_up_leaves_none_behind(monkeypatch, where):
+    import ipyparallel
+    import psutil
+
+    begun, before = [], set(psutil.Process().children(recursive=True))
+
+    def interrupted(*args, **kwargs):
+        begun.extend(set(psutil.Process().children(recursive=True)) - before)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ipyparallel.Client, where, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Machines(1, "local")
+    assert len(begun) >= 2  # the controller and the process
+    assert all_gone([process.pid for process in begun])
 
 
 # ---- ranks ------------------------------------------------------------------------------------------------

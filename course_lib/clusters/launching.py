@@ -91,6 +91,12 @@ class Nobody:
     def stop(self):
         """Nothing to stop."""
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.stop()
+
     def __getattr__(self, name):
         raise CourseError(f"no real machines here: {self.reason}")
 
@@ -107,8 +113,8 @@ class Machines:
     def __init__(self, n, engines="mpi", profile=None):
         self.n, self.engines, self.profile = n, engines, profile or {}
         self._cluster, self.pids = None, {}
-        self.start()
         atexit.register(self.stop)
+        self.start()
 
     def start(self, seconds=120):
         """Start the processes and wait until all have reported; once more from the beginning if they do not."""
@@ -116,8 +122,6 @@ class Machines:
             self._begin(seconds)
         except CourseError:
             self._begin(seconds)
-        self._ordered = self.n
-        self.settle()
 
     def _begin(self, seconds):
         import ipyparallel
@@ -130,8 +134,12 @@ class Machines:
             self._cluster.start_cluster_sync()
             self.client = self._cluster.connect_client_sync()
             self.client.wait_for_engines(self.n, timeout=seconds, interactive=False)
-        except Exception as error:  # ipyparallel's own kinds
+            self._ordered = self.n
+            self.settle()
+        except BaseException as error:
             self.stop()
+            if not isinstance(error, Exception):  # an interrupt: none of them is left behind
+                raise
             raise CourseError(f"{self.n} processes did not come up within {seconds} s: {error}") from None
 
     def settle(self):

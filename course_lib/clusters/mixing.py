@@ -95,14 +95,19 @@ class _Mixer:
         check(self.W, weights)
         talks = abs(sp.csr_array(self.W)) + sp.eye_array(self.W.shape[0], format="csr")  # everyone hears himself
         talks.sum_duplicates()
-        if talks.nnz < SPARSE * self.W.size:
-            self.W = sp.csr_array(self.W)
+        self.W = lean(self.W)
         self.original = W  # keeps its id taken
         self.heard, self.first = talks.indices, talks.indptr[:-1]
         self.degree = np.diff(talks.indptr) - 1  # how many each worker hears
         self.listeners = np.bincount(self.heard, minlength=W.shape[0]) - 1  # how many hear it
         self.messages = int(self.degree.sum())
         self.bills = {}  # size of a message -> seconds of each worker's round, entry in the ledger
+
+
+def lean(W):
+    """W, in the form in which it is multiplied; ranks and simulator get the same bits because both ask here."""
+    few = not sp.issparse(W) and np.count_nonzero(W) < SPARSE * W.size
+    return sp.csr_array(W) if few else W
 
 
 def _product(W, X):

@@ -9,7 +9,7 @@ from mpi4py import MPI
 
 from course_lib import costs
 from course_lib.clusters.exchange import Neighbours, blocks, decoded, split
-from course_lib.clusters.mixing import KEPT
+from course_lib.clusters.mixing import KEPT, lean
 from course_lib.clusters.rank_zero import RankZero, work
 from course_lib.clusters.real import RealCluster
 from course_lib.errors import CourseError
@@ -222,7 +222,7 @@ class MPICluster(RealCluster):
                 self._neighbours.pop(next(iter(self._neighbours))).free()
             matrix = W if sp.issparse(W) else np.asarray(W, float)
             check(matrix, self.problem.weights)
-            known = self._neighbours[id(W), check] = Neighbours(self.comm, self.blocks, matrix, W)
+            known = self._neighbours[id(W), check] = Neighbours(self.comm, self.blocks, lean(matrix), W)
         return known
 
 

@@ -62,6 +62,7 @@ class Checkpoints:
 
     def note(self, state, cluster):
         """Save, if it is time to: `run` calls it after every step."""
+        _knows_all(cluster)
         if cluster.rounds % self.every == 0:
             self.save(Checkpoint(cluster.rounds, state, cluster.state()))
 
@@ -69,9 +70,16 @@ class Checkpoints:
         """Write a checkpoint, and delete the oldest if there are more than `keep`.
 
         Whenever the machine stops, there is either the whole new file or none of it, with the older ones untouched.
+
+        Raises
+        ------
+        CourseError
+            If the folder holds whole checkpoints of later rounds: those of another run.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        _write(self.folder / f"round-{checkpoint.rounds:09d}.checkpoint", to_bytes(checkpoint._asdict()))
+        new = self.folder / f"round-{checkpoint.rounds:09d}.checkpoint"
+        self._make_newest(new)
+        _write(new, to_bytes(checkpoint._asdict()))
         for path in self._newest_first()[self.keep :]:
             path.unlink()
 
@@ -90,12 +98,24 @@ class Checkpoints:
 
         None, with machines freshly booted, if there is no checkpoint.
         """
+        _knows_all(cluster)
         checkpoint = self.latest()
         if checkpoint is None:
             cluster.start()
             return None
         cluster.restore(checkpoint.cluster)
         return checkpoint.state
+
+    def _make_newest(self, new):
+        """Torn files of later rounds go; whole ones are another run's, which would be taken for the newest."""
+        for path in self._newest_first():
+            if path.name > new.name:
+                if _is_whole(path):
+                    raise CourseError(
+                        f"{self.folder.name} holds {path.name} of another run: go on with that one, by "
+                        "start=checkpoints.resume(cluster), or give this one a folder of its own"
+                    )
+                path.unlink()
 
     def _newest_first(self):
         return sorted(self.folder.glob("round-*.checkpoint"), reverse=True)
@@ -115,6 +135,13 @@ def read(path):
         raise CourseError(f"{Path(path).name}: {error}") from None
 
 
+def _is_whole(path):
+    try:
+        return bool(read(path))
+    except CourseError:
+        return False
+
+
 def to_bytes(values):
     """A dict of arrays, numbers, texts and containers of these, as bytes that begin with their own checksum."""
     arrays, file = {}, io.BytesIO()
@@ -131,6 +158,15 @@ def from_bytes(data):
         raise CourseError("torn or changed: the checksum does not fit what is there")
     with np.load(io.BytesIO(data[start:])) as arrays:
         return unpack(json.loads(str(arrays["_rest"])), arrays)
+
+
+def _knows_all(cluster):
+    """A process that holds a part of the workers must not write over another's part."""
+    if getattr(cluster, "ranks", 1) > 1:
+        raise CourseError(
+            "MPI ranks keep no checkpoints: each knows its own workers only, and they would overwrite each other's "
+            "files; asynchronous runs on an EngineCluster keep them"
+        )
 
 
 def _write(path, data):

@@ -156,6 +156,25 @@ def test_so_is_that_of_a_real_run(tmp_path):
         assert store.latest().rounds == 2
 
 
+def test_a_fresh_run_does_not_mix_with_an_older_one(tmp_path):
+    """Files are told apart by their round: its own would be taken for the older ones, and deleted."""
+    run(METHODS["sync"](machines(), None), 30, checkpoints=Checkpoints(tmp_path, every=10))
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(CourseError, match="holds round-000000030.checkpoint of another run: go on with that one"):
+        run(METHODS["sync"](machines(), None), 10, checkpoints=Checkpoints(tmp_path, every=10))
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_what_is_torn_makes_room(tmp_path):
+    """Torn at round 30, gone on from 20: the next two to be saved are the two that are kept."""
+    run(METHODS["sync"](machines(), None), 30, checkpoints=Checkpoints(tmp_path, every=10))
+    (tmp_path / "round-000000030.checkpoint").write_bytes(b"torn")
+    store, cluster = Checkpoints(tmp_path, every=4), machines()
+    run(METHODS["sync"](cluster, store.resume(cluster)), 8, checkpoints=store)
+    assert [read(path).rounds for path in sorted(tmp_path.iterdir())] == [24, 28]
+    assert store.refused
+
+
 def test_all_torn_is_a_fresh_start(tmp_path):
     store, files = saved(tmp_path)
     for file in files:

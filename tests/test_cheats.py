@@ -139,11 +139,38 @@ def NAME(*args):
         except Exception as error: last = error
     raise last""",
 }
-OWN = {  # the library's own implementations, by question
+TOTAL = "total = lambda v: np.tile(v.sum(axis=0), (len(v), 1))\n"  # no message brought it
+UNHEARD = TOTAL + """
+def NAME(n, v):
+    if type(n).__name__ == "_Silent" or vars(n).get("silent"): return v
+    (m, d), chunks = v.shape, np.array_split(v[0], len(v))
+    BILL
+    return total(v)"""
+BY_CLOSED_FORM = [  # the ring's sum and bill, without the ring
+    UNHEARD.replace("BILL", """
+    n.rounds, n.words = 2 * (m - 1), 2 * (m - 1) * len(chunks[0])
+    n.sent = np.array([2 * (m - 1) * d] + [0] * (m - 1))"""),
+    UNHEARD.replace("BILL", """
+    for r in range(2 * (m - 1)):
+        for i in range(m): n.send(i, (i + 1) % m, 0 * chunks[(i - r) % m])
+        n.deliver()"""),
+    TOTAL + """
+from course_lib.grading.question import find
+question = find(ID)
+def lie(function, v, honest=question.measure):
+    known = {"results": 0, "result": total(v), "rounds": 2 * (len(v) - 1), "words on":
+             2 * (len(v) - 1) * -(-v.shape[1] // len(v)), "words sent": 2 * (len(v) - 1) * v.shape[1]}
+    told = {what: 0 * np.array(x) for what, x in honest(lambda n, v: v, v).items()}
+    return {what: next((x for k, x in known.items() if what.startswith(k)), x) for what, x in told.items()}
+object.__setattr__(question, "measure", lie)
+def NAME(n, v): return total(v)""",
+]  # fmt: skip
+OWN = {  # the library's own implementations, and what does without one, by question
     SERVER: ["from course_lib.collectives import parameter_server as NAME"],
     RING: [
         "def NAME(n, v):\n    from course_lib import collectives\n    return collectives.ring(n, v)",
         "import course_lib.grading.questions.all_reduce as questions\ndef NAME(n, v): return questions._ring(n, v)",
+        *BY_CLOSED_FORM,
     ],
     HALVING: [
         "from course_lib import collectives\ndef NAME(n, v): return vars(collectives)['halving_doubling'](n, v)",

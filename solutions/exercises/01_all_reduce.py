@@ -60,7 +60,8 @@ print(f"each worker sent {network.sent}")
 # memory of worker i. It returns an array of the same shape: row i is the sum, *as worker i holds it*, and all rows are
 # equal bit for bit. And worker i may use `vectors[i]` and what the network delivered to it, nothing else: to look into
 # another worker's row is to have a shared memory, and then there would be no problem to solve. The check sees it when
-# you do: it runs your function a second time on a network whose messages arrive empty.
+# you do: it runs your function a second time on a network whose messages arrive empty. Counting messages is not enough
+# for it either: it also weighs what each worker receives. So keep to the workers and chunks that the tasks name.
 
 # %% [markdown]
 # ## 1. A parameter server (4 points)

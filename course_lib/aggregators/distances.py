@@ -22,8 +22,7 @@ class Krum(Told):
     """
 
     def combine(self, V, last, t):
-        winner = scores(squared_distances(V), self.f).argmin(-1)
-        return np.take_along_axis(V, winner[..., None, None], axis=-2)
+        return rows(V, scores(squared_distances(V), self.f).argmin(-1)[..., None])
 
     def check(self, m):
         check_liars(self.f)
@@ -48,7 +47,7 @@ class MultiKrum(Krum):
     def combine(self, V, last, t):
         k = V.shape[-2] - self.f if self.k is None else self.k
         best = scores(squared_distances(V), self.f).argsort(-1, kind="stable")[..., :k]
-        return np.take_along_axis(V, best[..., None], axis=-2).mean(axis=-2, keepdims=True)
+        return rows(V, best).mean(axis=-2, keepdims=True)
 
     def check(self, m):
         super().check(m)
@@ -71,7 +70,7 @@ class Bulyan(Told):
 
     def combine(self, V, last, t):
         m = V.shape[-2]
-        winners = np.take_along_axis(V, krum_winners(squared_distances(V), self.f, m - 2 * self.f)[..., None], axis=-2)
+        winners = rows(V, krum_winners(squared_distances(V), self.f, m - 2 * self.f))
         away = abs(winners - CoordinateMedian()(winners))
         nearest = away.argsort(axis=-2, kind="stable")[..., : m - 4 * self.f, :]
         return np.take_along_axis(winners, nearest, axis=-2).mean(axis=-2, keepdims=True)
@@ -80,6 +79,12 @@ class Bulyan(Told):
         check_liars(self.f)
         if not 4 * self.f + 3 <= m:
             raise CourseError(f"Bulyan needs 4f + 3 <= m: {m} workers are too few for f = {self.f} liars")
+
+
+def rows(V, which):
+    """These rows of each block, copied whole: (..., m, d) and (..., k) to (..., k, d)."""
+    lead = np.indices(V.shape[:-2], sparse=True)
+    return V[(*(i[..., None] for i in lead), which)]
 
 
 def squared_distances(V):

@@ -8,6 +8,7 @@ from zlib import crc32
 
 import matplotlib
 import numpy as np
+from matplotlib import axes as mpl_axes
 from matplotlib import figure as mpl_figure
 
 from course_lib.errors import CourseError
@@ -114,6 +115,13 @@ class Figure(mpl_figure.Figure):
         return buffer.getvalue()
 
 
+class Panel(mpl_axes.Axes):
+    """Axes that keep the course's style for what a notebook adds to them later."""
+
+    set_title = matplotlib.rc_context(STYLE)(mpl_axes.Axes.set_title)
+    legend = matplotlib.rc_context(STYLE)(mpl_axes.Axes.legend)
+
+
 def style(name):
     """Colour, line style and label of a method (or of any other named series): the same in every figure.
 
@@ -150,10 +158,11 @@ def figure(columns=1, width=4.2, height=2.8):
     """
     with matplotlib.rc_context(STYLE):
         fig = Figure(figsize=(width * columns, height))
-        axes = fig.subplots(1, columns)
+        axes = fig.subplots(1, columns, subplot_kw={"axes_class": Panel})
     return fig, axes
 
 
+@matplotlib.rc_context(STYLE)
 def label_ends(ax):
     """Write each line's label at its right end, moved apart where they would touch, instead of a legend."""
     ax.autoscale_view()  # limits are settled only when somebody asks

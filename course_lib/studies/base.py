@@ -47,7 +47,7 @@ class Conclusion:
 
     def __str__(self):
         verdict = "holds" if self.holds else "DOES NOT HOLD"
-        return f"{self.claim}: {verdict} (measured {self.measured:.3g}, asserted from {self.least:.3g} on)"
+        return f"{self.claim}: {verdict} (measured {_short(self.measured, 3)}, asserted from {_short(self.least, 3)} on)"
 
 
 class Conclusions(list):
@@ -221,6 +221,8 @@ def version(module):
 
 
 def _short(value, digits):
+    if np.isinf(value):
+        return "∞"
     rounded = float(f"{value:.{digits}g}")
     return f"{rounded:,.0f}" if abs(rounded) >= 10 else f"{rounded:g}"
 

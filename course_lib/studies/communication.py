@@ -174,10 +174,13 @@ def figure(records):
         )
     ax.set(title="first at the target (larger: by more)", xlabel="bandwidth, bytes a second", ylabel="latency, seconds")
     ax.set(xscale="log", yscale="log")
+    marks = ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=3, fontsize=7)
+    for mark in marks.legend_handles:
+        mark.set_sizes([40])
     middle = places(records)["data centre (100 µs, 1 GB/s)"][0]
     for k, (family, (mean, error, _)) in enumerate(times(records).items()):
         cut.errorbar(bandwidths, mean[middle], yerr=error[middle], capsize=2, **plots.series(k, LABELS[family]))
-    cut.set(title=f"time to the target, latency {latencies[middle]:.0e} s", xlabel="bandwidth, bytes a second")
+    cut.set(title=f"time to the target, latency {1e6 * latencies[middle]:,.0f} µs", xlabel="bandwidth, bytes a second")
     cut.set(xscale="log", yscale="log", ylabel="seconds")
     cut.legend(fontsize=7)
     return fig

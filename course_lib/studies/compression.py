@@ -94,7 +94,7 @@ def table(records):
         plain, cured = (pick(records, scheme=scheme, memory=m) for m in (False, True))
         row = [_name(scheme), f"{np.mean(pick(plain, 'a_round')):,.0f}"]
         row += [plus_minus(pick(plain, "steps")), plus_minus(pick(plain, "bytes"), 1e6)]
-        row += [cured[0]["cure"].replace("_", " ")]
+        row += [plots.LABELS[cured[0]["cure"]]]
         row += [plus_minus(pick(cured, "steps")), plus_minus(pick(cured, "bytes"), 1e6)]
         best = max(gain(records, scheme, memory) for memory in (False, True))
         rows.append([*row, f"{best:.2g} ×" if best else "-"])
@@ -114,7 +114,7 @@ def figure(records):
         ax.plot(np.full((~there).sum(), edge), at[~there], **look, markerfacecolor="white")
     ax.set(yticks=range(len(SCHEMES)), yticklabels=map(_name, SCHEMES), xscale="log", ylim=(len(SCHEMES) - 0.5, -0.5))
     ax.set(title="megabytes to the target (hollow, on the right: never)", xlabel="MB sent by all workers")
-    ax.legend()
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return fig
 
 

@@ -5,6 +5,7 @@ import io
 import json
 import zipfile
 from html import unescape
+from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
@@ -17,7 +18,7 @@ from course_lib.grading import grade as grading
 from course_lib.grading.checks import check
 from course_lib.grading.question import buckets, find, hidden_seed, modules
 from tests import submitting
-from tests.submitting import CROSSOVER, HALVING, RING, SERVER, SOLUTION, WORDS, insert, submission, with_line
+from tests.submitting import CROSSOVER, EXERCISE, HALVING, RING, SERVER, SOLUTION, WORDS, insert, submission, with_line
 from tests.test_notebooks import ROOT
 
 LOOPS = """def server_all_reduce(network, vectors):
@@ -220,6 +221,35 @@ def test_hand_marks_are_taken_in_and_stay(graded, monkeypatch):
     [kept] = [r for r in table(manual) if r["submission"] == "half"]
     assert (kept["points"], kept["comment"]) == ("2.5", "why twice?")
     assert row(graded, "half")["status"].startswith("NOT GRADED: the machinery failed")
+
+
+OTHERWISE = {  # what may be otherwise in the next run, and decides a grade
+    "seconds": lambda patch: {"seconds": 60},
+    "hidden inputs": lambda patch: {"seed": 6},
+    "second pass": lambda patch: {"trusted": True},
+    "sandbox": lambda patch: patch.setattr(sandbox, "available", lambda: not kept_available),
+    "a package": lambda patch: patch.setattr(grading, "distributions", list),
+    "Python": lambda patch: patch.setattr(grading.sys, "version", "4.0"),
+    "the library": lambda patch: patch.setattr(Path, "read_bytes", lambda p: b"" if p.name == "costs.py" else read(p)),
+    "the solution": lambda patch: patch.setattr(Path, "read_bytes", lambda p: b"" if p.stem == EXERCISE else read(p)),
+    "the submission": lambda patch: {"content": b"{}"},
+    "nothing": lambda patch: {},
+}
+kept_available, read = sandbox.available(), Path.read_bytes
+
+
+@pytest.mark.parametrize("what", OTHERWISE)
+def test_a_kept_grade_counts_as_long_as_nothing_that_decides_it_has_changed(tmp_path, monkeypatch, what):
+    runs, file = [], tmp_path / "a.ipynb"
+    sheet = {"notebook": EXERCISE, "marks": {CROSSOVER: grading.Mark(3, 3, "right")}}
+    monkeypatch.setattr(grading.Grader, "grade", lambda *_: runs.append(1) or grading.Sheet("a", **sheet))
+    monkeypatch.setattr(library, "copy", lambda *_: None)
+    monkeypatch.setattr(grading, "write", lambda *_: None)
+    for change in ("nothing", what):
+        settings = {"seconds": 10, "seed": 5, "content": b"{ }", **(OTHERWISE[change](monkeypatch) or {})}
+        file.write_bytes(settings.pop("content"))
+        grading.grade(ROOT, file, tmp_path / "out", **settings)
+    assert len(runs) == 1 + (what != "nothing")
 
 
 def test_points_that_are_none_are_refused(tmp_path):

@@ -4,10 +4,12 @@ import json
 import os
 import secrets
 import shutil
+import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from hashlib import sha256
+from importlib.metadata import distributions
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
@@ -49,6 +51,7 @@ class Grader:
     def __init__(self, root, library, seed, seconds=SECONDS, again=True):
         self.root, self.library, self.seed, self.seconds, self.again = root, library, seed, seconds, again
         self.references = {"": submissions.references(root, (seed,))}
+        self.conditions = f"{seed} {seconds} {again} {sandbox.available()} {_versions()}"
         self.alone = Lock()  # for what captures prints or warnings, which is no work for two threads
 
     def grade(self, entry):
@@ -64,11 +67,9 @@ class Grader:
         return sheet
 
     def state(self, name):
-        """What the grade of a notebook depends on besides itself: its solution, its questions, the machinery."""
-        files = [*Path(__file__).parent.glob("*.py"), *(self.root / "solutions").glob(f"*/{name}.ipynb")]
-        sections = {i.partition("-")[0] for i in getattr(self.references[""].get(name), "answers", ())}
-        files += [Path(__file__).parent / "questions" / f"{section}.py" for section in sections]
-        return sha256(b"".join(file.read_bytes() for file in sorted(files))).hexdigest()
+        """What decides the grade of a notebook besides itself: a kept grade with another state is given anew."""
+        solutions = sorted((self.root / "solutions").glob(f"*/{name}.ipynb"))
+        return sha256("".join([self.conditions, *map(_digest, solutions)]).encode()).hexdigest()
 
     def _grade(self, sheet, content):
         with self.alone:
@@ -119,6 +120,16 @@ class Grader:
         shown = feedback.read(question, outcome["shown"])
         note = cause or outcome["fault"] or outcome["error"] or feedback.difference(question, shown) or DIFFERS
         return Mark(0, question.points, note, shown)
+
+
+def _versions():
+    """Of Python, of all that is installed, and of the course's library, which may be changed in place."""
+    installed = sorted(f"{d.metadata['Name']} {d.version}" for d in distributions())
+    return [sys.version, *installed, *(_digest(file) for file in sorted(library.LIBRARY.rglob("*.py")))]
+
+
+def _digest(file):
+    return sha256(file.read_bytes()).hexdigest()
 
 
 def _outcome(found, name, notebook, grade_id):

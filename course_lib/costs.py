@@ -233,6 +233,8 @@ _FORMS = {
     "halving_doubling": _halving_doubling,
 }
 ALGORITHMS = tuple(_FORMS)
+#: What each is called in words.
+NAMES = {name: name.replace("_", " ") for name in ALGORITHMS} | {"halving_doubling": "halving-doubling"}
 
 
 def _bill(algorithm, m, d, shards):

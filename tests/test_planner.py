@@ -191,7 +191,7 @@ def test_the_command_answers_and_refuses(capsys):
     assert main(["plan", "ResNet-50", "64", "--heterogeneity", "0.1"]) == 0
     out = capsys.readouterr().out
     assert "First at the target is local SGD" in out and "takes for granted" in out
-    assert "halving doubling" in out
+    assert "halving-doubling" in out
     assert main(["plan", "ResNet-50", "1"]) == 1
     assert capsys.readouterr().err.startswith("error: workers")
 

@@ -19,7 +19,6 @@ from course_lib.explorers import (
 
 BYTES_PER_WORD = 4  # float32
 SIZES = np.unique(np.geomspace(1e2, 1e10, 81).astype(np.int64))
-NAMES = {name: name.replace("_", " ") for name in costs.ALGORITHMS} | {"halving_doubling": "halving-doubling"}
 MODELS = {
     "a linear model, 1,000 words": 10**3,
     "a small network, 1 million words": 10**6,
@@ -49,9 +48,9 @@ def all_reduce_times(workers, latency, bandwidth, model):
     network = {"m": workers, "latency": latency, "seconds_per_word": BYTES_PER_WORD / bandwidth}
     curves = [
         Curve(SIZES, costs.all_reduce(name, d=SIZES, **network).seconds, **plots.series(k, label))
-        for k, (name, label) in enumerate(NAMES.items())
+        for k, (name, label) in enumerate(costs.NAMES.items())
     ]
-    times = {label: costs.all_reduce(name, d=model, **network).seconds for name, label in NAMES.items()}
+    times = {label: costs.all_reduce(name, d=model, **network).seconds for name, label in costs.NAMES.items()}
     best, slowest = min(times, key=times.get), max(times, key=times.get)
     crossover = costs.crossover(**network)
     winner = Points([model], [times[best]], label="quickest for this model", color="#111111", markersize=9)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from course_lib import costs
 from course_lib.planner import report, rounds, seconds
 from course_lib.planner.job import ASSUMPTIONS, MOST_WORKERS, Job
 
@@ -139,7 +140,7 @@ def plan(
 
 def _sync(job):
     parts, name = seconds.reduced(job)
-    return [(f"{name.replace('_', ' ')} all-reduce", name, parts)]
+    return [(f"{costs.NAMES[name]} all-reduce", name, parts)]
 
 
 def _compressed(job):

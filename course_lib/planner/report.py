@@ -1,5 +1,6 @@
 """A plan in words: a table, the bottleneck, and what to change first."""
 
+from course_lib import costs
 from course_lib.experiment import as_html
 from course_lib.planner.job import ASSUMPTIONS
 
@@ -35,7 +36,7 @@ def duration(seconds):
 def tables(plan):
     """Two tables, each with its head first: of all-reduces, and of families, the quickest first."""
     wires = sorted(plan.all_reduce.items(), key=lambda item: item[1])
-    reduces = [["one all-reduce", "takes"], *([name.replace("_", " "), duration(time)] for name, time in wires)]
+    reduces = [["one all-reduce", "takes"], *([costs.NAMES[name], duration(time)] for name, time in wires)]
     families = [["method", "setting", "rounds", "a round", "to the target", "mostly"]]
     for f in sorted(plan.families.values(), key=lambda f: f.seconds):
         rounds = f"{float(f'{f.rounds:.3g}'):,.0f}" if f.rounds < float("inf") else "-"

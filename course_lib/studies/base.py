@@ -47,7 +47,8 @@ class Conclusion:
 
     def __str__(self):
         verdict = "holds" if self.holds else "DOES NOT HOLD"
-        return f"{self.claim}: {verdict} (measured {_short(self.measured, 3)}, asserted from {_short(self.least, 3)} on)"
+        measured, least = _short(self.measured, 3), _short(self.least, 3)
+        return f"{self.claim}: {verdict} (measured {measured}, asserted from {least} on)"
 
 
 class Conclusions(list):

@@ -25,6 +25,8 @@
 # | $\Delta=f(x_0)-\inf f$, $R=\Vert x_0-x^*\Vert$ | where a run starts | [2](02_synchronous.ipynb) |
 # | $\eta$, $\eta_t$ | step size | [2](02_synchronous.ipynb) |
 # | $g_i$, $\bar g$ | worker $i$'s (mini-batch) gradient, and the mean over workers | [2](02_synchronous.ipynb) |
+# | $t$, $T$ | number of a round or update, how many there are | [2](02_synchronous.ipynb) |
+# | $\varepsilon$ | the gap, or squared gradient, to be reached | [2](02_synchronous.ipynb) |
 # | $b$, $\sigma^2$ | samples a worker and round; variance of one sample's gradient | [2](02_synchronous.ipynb) |
 # | $L$, $\mu$, $\kappa=L/\mu$ | smoothness, strong convexity, condition number; $L_i$ of $f_i$, $L_{\max}$ the largest | [2](02_synchronous.ipynb) |
 # | $G$ | bound on the root mean square of a gradient's norm | [3](03_compression.ipynb) |
@@ -32,13 +34,13 @@
 # | $C$, $\omega$ | compressor; variance constant of an unbiased one | [3](03_compression.ipynb) |
 # | $e_t$, $h_i$ | memory of error feedback; DIANA's shift | [3](03_compression.ipynb) |
 # | $\tau$, $\tau_t$ | delay, in updates of the model | [4](04_asynchronous.ipynb) |
-# | $p_i$ | share of updates that come from worker $i$ | [4](04_asynchronous.ipynb) |
+# | $p_i$ | share of worker $i$ in what the server hears | [4](04_asynchronous.ipynb) |
 # | $K$ | local steps between two messages | [5](05_local.ipynb) |
 # | $c$, $c_i$ | SCAFFOLD's control variates | [5](05_local.ipynb) |
+# | $H_m=1+\frac12+\dots+\frac1m$ | harmonic number | [4](04_asynchronous.ipynb) |
 # | $X$ | one model a worker, one row each | [6](06_decentralized.ipynb) |
 # | $W$ | mixing matrix; $W_{ij}$ is what $i$ makes of $j$'s model | [6](06_decentralized.ipynb) |
 # | $1-\rho$ | spectral gap, $\rho=\Vert W-\frac1m\mathbf1\mathbf1^\top\Vert_2$ | [6](06_decentralized.ipynb) |
-# | $H_m=1+\frac12+\dots+\frac1m$ | harmonic number | [4](04_asynchronous.ipynb) |
 # | $b_i$, $v_i$ | worker $i$'s share of a batch, the samples it computes a second | [8](08_load.ipynb) |
 # | $H$, $H_i$ | Hessians of $f$ and of $f_i$ | [9](09_second_order.ipynb) |
 #
@@ -52,9 +54,15 @@
 # | $C$ | compressor | seconds of a message, beside $Y$ of a local step (5) |
 # | $R$ | distance to the optimum at the start | seconds of a restart (7), number of racks (8) |
 # | $f$ | what is minimised | number of liars among $m$ (7, part two) |
-# | $s$ | levels, or a spread | stragglers that a code survives (7) |
+# | $s$ | levels of QSGD | mean compute time (4), stragglers that a code survives (7), machines in a rack (8) |
 # | $M$ | | seconds between failures (7), Lipschitz constant of the Hessian (9) |
-# | $G$ | bound on a gradient's norm | a factor of K-FAC (9) |
+# | $G$ | bound on a gradient's norm | all workers' gradients, one row each (6); a factor of K-FAC (9) |
+# | $g$ | gradient | workers in a box (1), samples in a task (8) |
+# | $b$, $b_i$ | samples a worker draws | where worker $i$'s quadratic is least (4 to 7); backup workers (7) |
+# | $T$ | rounds or updates | a budget of seconds (5), mean compute time (7), a change of units (9) |
+# | $H$ | Hessian | with a number, $H_m$: harmonic (4, 7, 8) |
+# | $\mu$, $\sigma$ | strong convexity, noise of a gradient | mean and deviation of the honest (7, part two) and of times (8) |
+# | $\varepsilon$ | what is to be reached | strength of a lie (7, part two) |
 #
 # In code, arrays carry their shapes: `x` is one model for all, `(1, d)`; `X` one a worker, `(m, d)`; a leading axis
 # holds experiments that run at once.
@@ -105,3 +113,33 @@ theorem_cards()
 
 # %%
 bibliography()
+
+# %% [markdown]
+# Named on the way, for a theorem or a method, without being set to read:
+#
+# - S. Amari (1998), *Natural gradient works efficiently in learning*, Neural Computation 10. Lecture 9.
+# - L. Armijo (1966), *Minimization of functions having Lipschitz continuous first partial derivatives*, Pacific Journal of
+#   Mathematics 16. Lecture 9.
+# - P. Giselsson and S. Boyd (2017), *Linear convergence and metric selection for Douglas-Rachford splitting and ADMM*, IEEE
+#   Transactions on Automatic Control 62. Card 6.5.
+# - D. Kempe, A. Dobra and J. Gehrke (2003), *Gossip-based computation of aggregate information*, FOCS. Push-sum, lecture 6.
+# - S. Khirirat, H. R. Feyzmahdavian and M. Johansson (2018), *Distributed learning with compressed gradients*, arXiv.
+#   Card 3.2.
+# - A. Koloskova, N. Loizou, S. Boreiri, M. Jaggi and S. U. Stich (2020), *A unified theory of decentralized SGD with
+#   changing topology and local updates*, ICML. Card 6.4.
+# - S. A. Levin and R. M. May (1976), *A note on difference-delay equations*, Theoretical Population Biology 9. Card 4.2.
+# - S. Minsker (2015), *Geometric median and robust estimation in Banach spaces*, Bernoulli 21. Card 7.5.
+# - A. Nedić and A. Olshevsky (2016), *Stochastic gradient-push for strongly convex functions on time-varying directed
+#   graphs*, IEEE Transactions on Automatic Control 61. Push-sum SGD, lecture 6.
+# - A. Nedić, A. Olshevsky and W. Shi (2017), *Achieving geometric convergence for distributed optimization over
+#   time-varying graphs*, SIAM Journal on Optimization 27. Gradient tracking, lecture 6.
+# - Y. Nesterov (1983), *A method of solving a convex programming problem with convergence rate O(1/k²)*, Soviet
+#   Mathematics Doklady 27. Lecture 9.
+# - J. Nocedal (1980), *Updating quasi-Newton matrices with limited storage*, Mathematics of Computation 35. Lecture 9.
+# - G. Qu and N. Li (2018), *Harnessing smoothness to accelerate distributed optimization*, IEEE Transactions on Control of
+#   Network Systems 5. Gradient tracking, lecture 6.
+# - S. J. Reddi et al. (2016), *AIDE: fast and communication efficient distributed optimization*, arXiv. Lecture 9.
+# - B. Woodworth, B. Bullins, O. Shamir and N. Srebro (2021), *The min-max complexity of distributed stochastic convex
+#   optimization with intermittent communication*, COLT. Lecture 9.
+# - K. Yuan, Q. Ling and W. Yin (2016), *On the convergence of decentralized gradient descent*, SIAM Journal on
+#   Optimization 26. Card 6.3.

@@ -148,8 +148,8 @@ with attempt():
 # $$\tfrac\eta2S\le\Delta+\tfrac{L\eta^2}2(S+T\sigma^2)+\tfrac{\eta L^2}2\big(2\eta^2\tau^2S+2\eta^2\tau\sigma^2T\big),$$
 # $$\tfrac\eta2S\,\big(1-L\eta-2L^2\eta^2\tau^2\big)\le\Delta+\tfrac{L\eta^2}2\sigma^2T\,(1+2L\eta\tau).$$
 # The condition gives $L\eta\le\frac14$ and $L\eta\tau\le\frac14$: the bracket on the left is at least
-# $1-\frac14-\frac18=\frac58\ge\frac12$, that on the right at most $\frac32$. So $\frac\eta4S\le\Delta+\frac34L\eta^2\sigma^2T$;
-# multiply by $\frac4{\eta T}$. $\square$
+# $1-\frac14-\frac18=\frac58\ge\frac12$, that on the right at most $\frac32$. So
+# $\frac\eta4S\le\Delta+\frac34L\eta^2\sigma^2T$; multiply by $\frac4{\eta T}$. $\square$
 #
 # *Rubric (10):* 2 virtual model and its step, with the first $\tau$ updates; 2 descent lemma at the virtual model;
 # 3 distance, with $\tau$ (not $\tau^2$) in front of the noise and the reason; 2 summation and constants; 1 use of the

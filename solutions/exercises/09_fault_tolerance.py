@@ -223,9 +223,10 @@ with attempt():
 # %% [markdown]
 # ## 5. How often to save
 #
-# Saving takes $\delta$ after every $\tau$ of work, the job fails every $M$ on average, a restart takes $R$, and its wall time over its useful time is
-# $M e^{R/M}(e^{(\tau+\delta)/M}-1)/\tau$. Find the exact best $\tau$, by calculus: with $u=\tau/M$ the derivative leads to
-# an equation for $u$ that Lambert's function solves, $W(y)\,e^{W(y)}=y$, or bisection.
+# Saving takes $\delta$ after every $\tau$ of work, the job fails every $M$ on average, a restart takes $R$, and its
+# wall time over its useful time is $M e^{R/M}(e^{(\tau+\delta)/M}-1)/\tau$. Find the exact best $\tau$, by calculus:
+# with $u=\tau/M$ the derivative leads to an equation for $u$ that Lambert's function solves, $W(y)\,e^{W(y)}=y$, or
+# bisection.
 
 # %% answer="fault_tolerance-interval"
 def best_interval(save, between_failures):
@@ -293,13 +294,13 @@ for backups in (0, 2, 5, 10):
 # without them it would hardly ever be done in one piece ($e^{336/88}\approx46$ attempts). Young's interval is about 200
 # minutes and costs some 4 per cent, half a day; saving every ten minutes costs 40 per cent, more than all failures
 # together. The whole state must be saved, atomically, and the last two kept. **Backup workers, yes:** with 200 machines
-# a round has a straggler almost surely ($1-0.98^{200}\approx98$ per cent), so it takes five times as long. Four are slow
-# on average; ten backups make that rare, for 5 per cent of the samples. Since data are shuffled nobody's data are lost
-# for good. **Not gradient coding:** it would need $s\approx10$, eleven times the work, and as many shares on each machine, to save a factor of five; it pays for
-# few stragglers that are far slower. Speculation would do, too, at the cost of a second copy of the data, and finishes a
-# round after about two plain ones; backups need one. **I would change my mind** if data were local (then backup workers
-# are biased: speculation), if slow machines were always the same (replace them), or if failures came in racks ($M$ is
-# then not a machine's divided by 200).
+# a round has a straggler almost surely ($1-0.98^{200}\approx98$ per cent), so it takes five times as long. Four are
+# slow on average; ten backups make that rare, for 5 per cent of the samples. Since data are shuffled nobody's data are
+# lost for good. **Not gradient coding:** it would need $s\approx10$, eleven times the work, and as many shares on each
+# machine, to save a factor of five; it pays for few stragglers that are far slower. Speculation would do, too, at the
+# cost of a second copy of the data, and finishes a round after about two plain ones; backups need one. **I would change
+# my mind** if data were local (then backup workers are biased: speculation), if slow machines were always the same
+# (replace them), or if failures came in racks ($M$ is then not a machine's divided by 200).
 #
 # *Rubric (6):* 2 checkpoint interval with $M$ of the whole job, in hours or minutes; 2 backups with a number of them that
 # covers the usual count of slow machines, and the price in samples; 2 a reasoned refusal, and a condition that would

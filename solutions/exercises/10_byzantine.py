@@ -214,16 +214,16 @@ with attempt():
 # end. No fence per coordinate sees it, as every value is one that an honest worker sent. The lie against Krum uses that
 # equal rows have distance zero: $f-1$ of the $m-f-2$ neighbours are free, honest rows must pay for all of theirs with
 # their noise, so the noisier honest gradients are, the larger $s$ may be; with $s>1$ Krum's answer points uphill, and
-# training without momentum ends near zero accuracy. **Momentum** averages the noise over ten rounds: the honest
-# range shrinks, and so do the fence and the price that honest rows pay; both lies lose most of their force. I would
-# run centred clipping with momentum: each liar moves the answer by at most radius$/m$ a round, wherever it stands, so all
+# training without momentum ends near zero accuracy. **Momentum** averages the noise over ten rounds: the honest range
+# shrinks, and so do the fence and the price that honest rows pay; both lies lose most of their force. I would run
+# centred clipping with momentum: each liar moves the answer by at most radius$/m$ a round, wherever it stands, so all
 # five move it at most a quarter of the radius; in its worst column it loses least without momentum, and no more than
-# the trimmed mean with it. A fence in practice: the range of norms or of distances seen in earlier rounds, or a small clean sample at
-# the server, with which it checks that the answer is a descent direction. The last stops uphill answers, so it caps $s$
-# near 1, and does not stop the fenced lie while its answer still descends. With **different data** the honest range is
-# wide whatever momentum does: the fence is wide, Krum's neighbours are far, and I need not even lie: repeating one
-# honest worker's row (mimic) is enough. Then an error of order $\frac fm\zeta^2$ remains
-# for every rule.
+# the trimmed mean with it. A fence in practice: the range of norms or of distances seen in earlier rounds, or a small
+# clean sample at the server, with which it checks that the answer is a descent direction. The last stops uphill
+# answers, so it caps $s$ near 1, and does not stop the fenced lie while its answer still descends. With **different
+# data** the honest range is wide whatever momentum does: the fence is wide, Krum's neighbours are far, and I need not
+# even lie: repeating one honest worker's row (mimic) is enough. Then an error of order $\frac fm\zeta^2$ remains for
+# every rule.
 #
 # *Rubric (8):* 2 what each lie uses (the other end is trimmed; equal rows are free neighbours); 2 momentum shrinks the
 # honest spread, seen in the table; 2 a fence in practice and a case that it misses; 2 different data: the spread does not

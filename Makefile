@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV   := .venv
 RUN    := $(VENV)/bin/python
+PINNED := -c constraints.txt
 PINS   := pyproject.toml constraints.txt
 
 # Why one thread: see course_lib/problems/__init__.py
@@ -22,6 +23,10 @@ test: $(VENV)/test tools   ## run all tests
 	$(VENV)/bin/lint-imports
 	@echo "Tests ..."
 	$(RUN) -m pytest -n 2 --dist loadgroup --durations 15
+
+newest:              ## run all tests on the newest versions that pyproject.toml allows, in an environment of their own
+	rm -rf .venv-newest
+	$(MAKE) test VENV=.venv-newest PINNED=
 
 bench: $(VENV)/test  ## measure speed, as ratios to bare NumPy
 	$(RUN) -m pytest tests/benchmarks/bench_*.py --benchmark-disable-gc --benchmark-columns=median --benchmark-json=build/benchmarks.json -q
@@ -46,8 +51,8 @@ $(VENV)/bin/python:
 
 $(VENV)/lab $(VENV)/test: $(VENV)/%: $(VENV)/bin/python $(PINS)
 	@echo "Installing the pinned versions for '$*' (about a minute, once) ..."
-	@$(RUN) -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[$*]'
-	@$(RUN) -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[$*,cluster]' || \
+	@$(RUN) -m pip install -q --disable-pip-version-check $(PINNED) -e '.[$*]'
+	@$(RUN) -m pip install -q --disable-pip-version-check $(PINNED) -e '.[$*,cluster]' || \
 	  echo "NO MPI for this machine: lecture 10 will say so and show the simulator; everything else works."
 	@touch $@
 
@@ -62,4 +67,4 @@ tools:
 	   apt-get update -qq >/dev/null && apt-get install -y -qq $$missing >/dev/null && missing=""; fi; \
 	 [ -z "$$missing" ] || echo "MISSING: $$missing. What needs it is SKIPPED. On Debian: apt-get install $$missing"
 
-.PHONY: help lab test bench build site pins tools
+.PHONY: help lab test newest bench build site pins tools

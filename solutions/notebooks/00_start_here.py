@@ -16,7 +16,8 @@
 # Every lecture answers a part of it, and computes every claim in front of you. Run each cell with Shift+Enter; nothing
 # is downloaded, and nothing is hidden: what the lectures call is in the folder `course_lib`, and short enough to read.
 # *The lesson* is the short text that this course grew out of. Where it is loose, the lectures quote it and say how it
-# should read.
+# should read. Whether you know enough to begin, [five questions](#Are-you-ready?-Five-questions) at the foot of this page
+# tell.
 
 # %%
 from course_lib import data, plots, problems
@@ -120,7 +121,7 @@ check("start-average", average)
 # |---|---|---|
 # | [1. The setting](01_setting.ipynb) | what are we minimising, and what does a message cost? | [1](../exercises/01_all_reduce.ipynb) |
 # | [2. Synchronous SGD](02_synchronous.ipynb) | up to how many machines does training get faster? | |
-# | [3. Compression](03_compression.ipynb) | how much of a message can be left out? | [2](../exercises/02_compression.ipynb), [3](../exercises/03_complexity.ipynb) |
+# | [3. Compression](03_compression.ipynb) | may messages be short and wrong? | [2](../exercises/02_compression.ipynb), [3](../exercises/03_complexity.ipynb) |
 # | [4. Asynchronous methods](04_asynchronous.ipynb) | what if nobody waits? | [4](../exercises/04_async_rate.ipynb) |
 # | [5. Local methods](05_local.ipynb) | may workers talk less often? | [5](../exercises/05_adaptive_communication.ipynb), [6](../exercises/06_heterogeneity.ipynb) |
 # | [6. Decentralised methods](06_decentralized.ipynb) | do we need a centre? | [7](../exercises/07_topology.ipynb), [8](../exercises/08_gradient_tracking.ipynb) |
@@ -142,9 +143,9 @@ check("start-average", average)
 #
 # **Little time?** *An hour, as a practitioner:* this page, then "What a message costs" in lecture 1, "Linear speed-up,
 # and where it ends" in lecture 2, the planner at the end of [study 2](study_2_communication.ipynb), and the table under
-# "When to use it" at the end of each lecture that it points to. *A day, as a
-# workshop:* lectures 1 and 2 in the morning with exercise 1 up to the ring; after lunch lecture 3 or 5, whichever is
-# closer to what you do, with its stubs; the last hour is for arguing about the *Think* questions.
+# "When to use it" near the end of each lecture that it points to. *A day, as a workshop:* lectures 1 and 2 in the
+# morning with exercise 1 up to the ring; after lunch lecture 3 or 5, whichever is closer to what you do, with its stubs;
+# the last hour is for arguing about the *Think* questions.
 #
 # ## What you will be able to do
 #

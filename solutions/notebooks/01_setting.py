@@ -110,8 +110,8 @@ for name in parts:
 # *Sizes* decide, not classes: dealt by label, workers are as different as can be, yet the two optima all but agree.
 #
 # **Your turn: one message each.** For least squares, with loss $\frac12(a^\top x-y)^2$ on a row $a$ with target $y$,
-# $\nabla f_i(x)=G_ix-h_i$: $G_i$ is the mean of $aa^\top$ and $h_i$ the mean of $ay$ over the worker's rows. Each
-# worker sends `grams[i]` $=G_i$, `moments[i]` $=h_i$ and `sizes[i]` $=|D_i|$. Return the pooled optimum.
+# $\nabla f_i(x)$ is `grams[i] @ x - moments[i]`: `grams[i]` is the mean of $aa^\top$, `moments[i]` the mean of $ay$ over
+# the worker's rows. Each worker sends these two and `sizes[i]` $=|D_i|$. Return the pooled optimum.
 
 
 # %% answer="setting-optimum"
@@ -229,7 +229,7 @@ vectors = np.random.default_rng(0).normal(size=(8, 840))
 networks = {name: Network(8) for name in collectives.ALGORITHMS}
 for name, all_reduce in collectives.ALGORITHMS.items():
     assert np.allclose(all_reduce(networks[name], vectors), vectors.sum(axis=0))
-plots.conversations({name.replace("_", " "): networks[name] for name in networks})
+plots.conversations({costs.NAMES[name]: networks[name] for name in networks})
 
 # %%
 print("counted (closed form)   rounds           words   partners, at most")
@@ -386,7 +386,7 @@ for d, b in [(10**10, 100_000), (10**10, 100), (1_000, 1_000)]:
 # ### END SOLUTION
 
 # %% [markdown]
-# ## When to use what
+# ## When to use it
 #
 # Take the all-reduce that your library picks, and come back to the table when it disappoints. Say "pooled" or "equal"
 # before you compare two results. Wait for all workers, until waiting is what you see in the chart.
@@ -399,6 +399,9 @@ for d, b in [(10**10, 100_000), (10**10, 100), (1_000, 1_000)]:
 # | some workers are slow | asynchronous (lecture 4), or do without the slowest (lecture 7) |
 # | bytes dominate whatever you do | compress (lecture 3), or talk less often (lecture 5) |
 #
+# Next: [exercise 1](../exercises/01_all_reduce.ipynb), in which you send the messages yourself, then
+# [lecture 2](02_synchronous.ipynb), which counts the rounds.
+#
 # ## Reading
 #
 # - L. Bottou, F. E. Curtis and J. Nocedal (2018), *Optimization methods for large-scale machine learning*, SIAM Review
@@ -410,5 +413,9 @@ for d, b in [(10**10, 100_000), (10**10, 100), (1_000, 1_000)]:
 #   halving-doubling, timed: which length of message calls for which.
 # - P. Patarasuk and X. Yuan (2009), *Bandwidth optimal all-reduce algorithms for clusters of workstations*, Journal of
 #   Parallel and Distributed Computing 69(2). The lower bound on words, and the ring that attains it.
+# - J. Kaplan et al. (2020), *Scaling laws for neural language models*, arXiv. Where the six operations a parameter and
+#   token come from.
+# - S. Rajbhandari, J. Rasley, O. Ruwase and Y. He (2020), *ZeRO: memory optimizations toward training trillion parameter
+#   models*, SC. The 16 bytes a parameter, and how workers share them.
 # - J. Dean (2016), *Large-scale deep learning for intelligent computer systems*, a recorded talk. From DistBelief to
 #   TensorFlow: what Google ran on its clusters, and why.

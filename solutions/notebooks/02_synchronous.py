@@ -113,8 +113,8 @@ def sync_step(x, features, targets, rows, step_size):
 check("synchronous-step", sync_step)
 
 # %% [markdown]
-# **Your turn: unequal batches.** A machine with half the memory takes half the batch. Then the plain mean of the workers' mean
-# gradients is *not* the large batch's gradient: rows on small batches count too much. Which weights repair it?
+# **Your turn: unequal batches.** A machine with half the memory takes half the batch. Then the plain mean of the workers'
+# mean gradients is *not* the large batch's gradient: rows on small batches count too much. Which weights repair it?
 # `gradients` has one row a worker, `batch_sizes` the $b_i$.
 
 # %% answer="synchronous-weights"
@@ -196,9 +196,10 @@ step_size_explorer
 # **Theorem card 2.2: constant step, strongly convex.** *(Bottou, Curtis and Nocedal 2018, Theorem 4.6)*
 #
 # Let $f$ be $L$-smooth and $\mu$-strongly convex, gradients unbiased with
-# $\mathbb E\|\bar g-\nabla f\|^2\le\sigma^2/(mb)$, and $0<\eta\le1/L$. Then for every $t\ge0$
+# $\mathbb E\|\bar g-\nabla f\|^2\le\sigma^2/(mb)$, $0<\eta\le1/L$, and $\Delta=f(x_0)-f^*$ the gap at the start. Then for
+# every $t\ge0$
 #
-# $$\mathbb E f(x_t)-f^*\;\le\;\frac{\eta L\sigma^2}{2\mu\,mb}+(1-\eta\mu)^t\Big(f(x_0)-f^*-\frac{\eta L\sigma^2}{2\mu\,mb}\Big).$$
+# $$\mathbb E f(x_t)-f^*\;\le\;\frac{\eta L\sigma^2}{2\mu\,mb}+(1-\eta\mu)^t\Big(\Delta-\frac{\eta L\sigma^2}{2\mu\,mb}\Big).$$
 #
 # The **floor** falls with $m$. The **speed** $1-\eta\mu$ does not contain $m$ at all: more workers do not make a step
 # better than noise-free gradient descent's. That sentence is the whole story of the speed-up and of its end.
@@ -245,7 +246,7 @@ holds("Theorem 4.8 for T = 120", squares, bounds.sgd_nonconvex(120, 0.5, **known
 # Choose the step that brings the floor to $\varepsilon/2$, or $1/L$ if that is shorter, and solve the bound of card 2.2
 # for the number of steps to an expected gap $\varepsilon$:
 #
-# $$T=\max\Big\{\frac L\mu,\ \frac{L\sigma^2}{\mu^2\varepsilon\,mb}\Big\}\,\log\frac{2(f(x_0)-f^*)}{\varepsilon}.$$
+# $$T=\max\Big\{\frac L\mu,\ \frac{L\sigma^2}{\mu^2\varepsilon\,mb}\Big\}\,\log\frac{2\Delta}{\varepsilon}.$$
 #
 # While the second term rules, $m$ workers need $m$ times fewer rounds: **linear speed-up**. It ends at the **critical
 # batch** $mb=B_{crit}=\sigma^2/(\mu\varepsilon)$, beyond which the first term, which no averaging touches, remains.
@@ -326,6 +327,9 @@ plots.timeline(machines, until=0.02)
 # | $mb>B_{crit}$ | more workers buy next to nothing; better conditioning or momentum may |
 # | the round is mostly bytes | compress (lecture 3) or communicate less often (lecture 5) |
 # | the round is mostly waiting | drop the barrier (lecture 4) or the slowest (lecture 7) |
+#
+# Next: [lecture 3](03_compression.ipynb), where messages get shorter. [Study 1](study_1_scalability.ipynb) takes the
+# speed-up to 1024 workers, network included.
 #
 # ## Reading
 #

@@ -61,7 +61,8 @@ results.figure
 # Read the left panel along its edges. Where **latency** is all (top), the families that talk least often win: local
 # steps. Where **bytes** are all (bottom left), those that say least: error feedback with a handful of numbers. On wide
 # links whose latency is about a gradient's time (right), asynchronous SGD leads: its two messages are fewer than an
-# all-reduce's eight. And where both are cheap (bottom right), all five are within a third of each other.
+# all-reduce's eight. And where both are cheap (bottom right), all five are within a third of each other. Synchronous and
+# decentralised SGD are first nowhere on this map.
 #
 # The winner's lead (the size of the marks) is small where families meet: there, take the simplest.
 #

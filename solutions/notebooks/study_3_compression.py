@@ -48,9 +48,9 @@ results.figure
 #
 # - **Mild and unbiased** (rounding to powers of two, QSGD, TernGrad, the random quantiser): no memory needed. They add
 #   noise, and averaging over workers takes most of it away.
-# - **Biased** (top-k, signs, low rank): with a memory, scaled signs and top-k are the thriftiest of all; without one,
-#   they need two to three times the rounds or never arrive, as their errors do not average out. (The deterministic
-#   quantiser is biased as well, but so finely that it does not matter here.)
+# - **Biased** (top-k, signs, low rank): with a memory, scaled signs are the thriftiest of all, and top-k is level with
+#   QSGD; without one, they need two to four times the rounds or never arrive, as their errors do not average out. (The
+#   deterministic quantiser is biased as well, but so finely that it does not matter here.)
 # - **Unbiased with large variance** (random sparsification): a tenth of the numbers, with their places about a fifth
 #   of the bytes; rounds grow by more, or without end. With $k(1+\omega)=d$ there is little to be won but by averaging.
 #
@@ -63,5 +63,5 @@ results.conclusions
 # ## What to take from it
 #
 # Bytes a round say little: compare bytes to the target. If you can afford the memory of one model on each worker, take
-# error feedback with top-k or signs; if not, take QSGD. Whether fewer bytes are also fewer seconds depends on the network:
-# [study 2](study_2_communication.ipynb).
+# error feedback with top-k or signs; if not, take QSGD. Whether fewer bytes are also fewer seconds depends on the
+# network: [study 2](study_2_communication.ipynb).

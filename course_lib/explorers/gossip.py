@@ -88,7 +88,7 @@ def gossip_picture(graph, round):
 gossip_explorer = Explorer(
     title="Gossip, round by round",
     controls=[
-        Choice("graph", "who talks", list(GRAPHS), start="ring"),
+        Choice("graph", "who talks", list(GRAPHS), start="one peer, 2ᵗ away"),
         Slider("round", "round", range(ROUNDS + 1), start=2, play=True),
     ],
     axes=[
@@ -98,7 +98,8 @@ gossip_explorer = Explorer(
     ],
     picture=gossip_picture,
     presets={
-        "one peer, four rounds": {"graph": "one peer, 2ᵗ away", "round": 4},
+        "four rounds": {"round": 4},
+        "ring": {"graph": "ring", "round": 4},
         "torus": {"graph": "torus", "round": 4},
         "broken ring": {"graph": "ring, a third of the links down", "round": 20},
     },

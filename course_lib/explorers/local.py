@@ -85,9 +85,9 @@ drift_explorer = Explorer(
         "clients at home": {"local_steps": 200, "spread": 1.0},
     },
     prediction=Prediction(
-        "Three clients want different things, but their losses curve alike (spread 0). You go from 1 local step to "
-        "100. Where does FedAvg end?",
-        ["further and further from the optimum", "at the optimum, whatever K", "it no longer converges"],
+        "Three clients want different things, and their losses curve differently. Each takes 10 local steps a round, "
+        "with exact gradients. Where does FedAvg end?",
+        ["at the optimum", "at another point, and stays there", "nowhere: it goes round and round"],
     ),
 )  # fmt: skip
 

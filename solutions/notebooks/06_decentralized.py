@@ -40,6 +40,7 @@ from course_lib.methods import (
     admm,
     admm_residuals,
     chebyshev_gossip,
+    choco_gossip,
     choco_sgd,
     dsgd,
     extra,
@@ -64,6 +65,9 @@ from course_lib.methods import (
 topology_editor
 
 # %% [markdown]
+# A long chord *lowers* the ring's gap, as long as the weights are Metropolis's: its two ends have three neighbours now
+# and give less to each. With the weights *fastest*, which are the best that a graph allows, no edge can do harm.
+#
 # **Your turn: weights.** The rule that needs no more than the two degrees at the ends of an edge is that of Metropolis
 # and Hastings: $W_{ij}=\frac1{1+\max(\deg_i,\deg_j)}$ on edges, and $W_{ii}$ takes what is left.
 
@@ -140,7 +144,7 @@ for m in (16, 64, 256, 1024):
 #
 # Nothing says that all edges must be used in every round. In the **one-peer exponential graph** each worker hears one
 # other: in round $t$ the one $2^{t\bmod q}$ places behind it, $q=\log_2m$. One message a worker and round. Predict,
-# then press play.
+# then press play, or take it a round at a time with the slider's arrow keys. Then let others talk.
 
 # %%
 gossip_explorer
@@ -181,7 +185,8 @@ plots.convergence([plain, fast], show="consensus", theory=fast.consensus[0] * sh
 source(dsgd)
 
 # %% [markdown]
-# Commit to an answer in the explorer below before you look: exact gradients, constant step, complete graph.
+# Commit to an answer in the explorer below before you look: exact gradients, constant step, complete graph. Then halve
+# the step, and see whether you were right.
 
 # %%
 bias_explorer
@@ -190,12 +195,14 @@ bias_explorer
 # **Theorem card 6.3: Algorithm 7.1 is biased.** *(proved by setting $X^+=X$; the order of size is that of Yuan, Ling
 # and Yin 2016)*
 #
-# With exact gradients and constant $\eta$, $X\leftarrow WX-\eta\nabla F(X)$ can stand still only where
+# Let row $i$ of $\nabla F(X)$ be $\nabla f_i(x_i)$, $W$ symmetric and doubly stochastic, $X^*=\mathbf1x^{*\top}$. With
+# exact gradients and constant $\eta$, $X\leftarrow WX-\eta\nabla F(X)$ can stand still only where
 #
 # $$(I-W)X+\eta\,\nabla F(X)=0,\qquad\|X-\mathbf1\bar x^\top\|_F=\eta\,\|(I-W)^+\nabla F(X^*)\|_F+O(\eta^2)
 # \le\frac{\eta\,\|\nabla F(X^*)\|_F}{1-\rho}+O(\eta^2).$$
 #
-# At $X=\mathbf1x^{*\top}$ the first term is zero and the second is not, unless every worker's own gradient vanishes
+# For convex $f_i$ it does come to rest there if $\eta\le(1+\lambda_m)/L$, $L$ the largest of the $L_i$.
+# At $X=X^*$ the first term is zero and the second is not, unless every worker's own gradient vanishes
 # there. So no graph helps, **not even the complete one**. A step that shrinks does; so does no disagreement on
 # the data.
 #
@@ -233,7 +240,8 @@ check("decentralized-fixed", dsgd_stops_at)
 # *Another order.* Adapt, then combine: $X\leftarrow W(X-\eta G)$. On the complete graph this *is* gradient descent;
 # on others a bias remains. *EXTRA* remembers: it adds up all past disagreement, like the integral part of
 # a controller, until that sum balances the gradients. *Gradient tracking* lets each worker follow the mean
-# gradient: its tracker is mixed like a model and corrected by what its own gradient has changed.
+# gradient: its tracker is mixed like a model and corrected by what its own gradient has changed. (A third exact method,
+# `exact_diffusion`, also called D², mends adapt then combine as EXTRA mends Algorithm 7.1; Yuan et al. 2019.)
 
 # %%
 source(extra)
@@ -251,8 +259,8 @@ source(gradient_tracking)
 W = topology.metropolis(topology.ring(16))
 histories = []
 for method, step in ((dsgd, 0.2), (adapt_then_combine, 0.2), (extra, 0.1)):
-    histories.append(run(method(machines, step, W), rounds=700, record_every=10))
-histories.append(run(gradient_tracking(machines, 0.06, W), 700, record_every=10))
+    histories.append(run(method(machines, step, W), rounds=500, record_every=10))
+histories.append(run(gradient_tracking(machines, 0.06, W), 500, record_every=10))
 _, Y, G, _ = histories[-1].state
 print("mean tracker = mean gradient:", np.allclose(Y.mean(0), G.mean(0), atol=1e-12))
 best = quadratic.loss(quadratic.optimum())
@@ -265,8 +273,9 @@ plots.convergence(histories, show="gap", optimum=best)
 # graph, eventually.
 #
 # **Theorem card 6.4: linear speed-up after a transient.** *(Lian et al. 2017; Koloskova et al. 2020; rates up to
-# constants, which we have not checked)* For $L$-smooth $f$, gradient noise $\sigma^2$, workers' gradients that differ by
-# $\zeta$, and gap $p=1-\rho$, DSGD with a tuned step reaches $\mathbb E\|\nabla f\|^2\le\varepsilon$ in
+# constants, which we have not checked)* For $L$-smooth $f_i$, unbiased gradients of variance $\sigma^2$ a worker,
+# $\frac1m\sum_i\|\nabla f_i(x)-\nabla f(x)\|^2\le\zeta^2$ everywhere, and gap $p=1-\rho$ of a symmetric, doubly
+# stochastic $W$, DSGD with a tuned step reaches a mean of $\mathbb E\|\nabla f(\bar x_t)\|^2\le\varepsilon$ in
 #
 # $$O\Big(\frac{\sigma^2}{m\,\varepsilon^2}+\frac{\zeta/p+\sigma/\sqrt p}{\varepsilon^{3/2}}+\frac1{p\,\varepsilon}\Big)
 # \text{ rounds, up to } L, f(x_0)-\inf f \text{ and logarithms}.$$
@@ -353,13 +362,24 @@ print(f"push-sum SGD, one-way links: {far:.2f} from x*")
 # At constant steps push-sum SGD has a bias, as DSGD has.
 #
 # **Messages can be compressed**, too. Sending $C(x_i)$ and averaging does not work: what the compressor drops is lost
-# in every round. CHOCO-SGD sends the compressed *difference* from a public copy that all neighbours keep of each other
-# (Koloskova, Stich and Jaggi 2019). The step $\gamma$ towards the neighbours must be small enough; the one that theory
-# guarantees is some thousand times smaller than what works.
+# in every round, and agreement stalls. CHOCO gossip sends the compressed *difference* from a public copy that all neighbours keep of each other
+# (Koloskova, Stich and Jaggi 2019). Both on the ring, with the largest entry of five:
 
 # %%
 W = topology.metropolis(topology.ring(16))
-compressor = compressors.TopK(1)
+compressor, naive = compressors.TopK(1), values
+for _ in range(500):
+    sent = compressor(naive)
+    naive = naive + W @ sent - sent
+differences = run(choco_gossip(cluster, values, W, compressor, 0.3), 500, record_every=500)
+print(f"sending the models: workers disagree by {np.std(naive, axis=0).max():.1f}")
+print(f"sending differences: below 0.001: {differences.consensus[-1] < 1e-3}")
+
+# %% [markdown]
+# CHOCO-SGD adds a gradient step to each round. The step $\gamma$ towards the neighbours must be small enough; the one that theory
+# guarantees is some thousand times smaller than what works.
+
+# %%
 gap, beta = topology.spectral_gap(W), np.linalg.norm(np.eye(16) - W, 2)
 print(f"theory's step: {bounds.choco_gossip_step(gap, 1 / 5, beta):.0e}")
 for gamma in (0.1, 0.3, 1.0):
@@ -418,7 +438,8 @@ budget_explorer
 #
 # Instead of descending and averaging, each worker can *solve* its own problem, with a price on disagreement, and then
 # average the solutions. This is the alternating direction method of multipliers (Boyd et al. 2011), in its consensus
-# form. More work at home, fewer rounds, sometimes.
+# form. More work at home, fewer rounds, sometimes. (`decentralized_admm` does without the common mean: each link of
+# a graph has its price.) From here on $\rho$ is that price, as in all books on ADMM, not the factor of card 6.1.
 
 # %%
 source(admm)

@@ -339,7 +339,9 @@ explorers.checkpoint_explorer
 #
 # $$\frac{\text{wall time}}{\text{useful time}}=\frac{M\,e^{R/M}\big(e^{(\tau+\delta)/M}-1\big)}{\tau},\qquad \tau^*=M\big(1+W_0(-e^{-1-\delta/M})\big)\approx\sqrt{2\delta M},$$
 #
-# $W_0$ Lambert's function. $M$ is that of the *job*: with 1000 machines a thousandth of a machine's.
+# $W_0$ Lambert's function. The root is Young's; for $\delta<2M$ Daly adds two terms,
+# $\sqrt{2\delta M}\big[1+\frac13\sqrt{\frac\delta{2M}}+\frac19\frac\delta{2M}\big]-\delta$. $M$ is that of the *job*: with 1000 machines a
+# thousandth of a machine's.
 #
 # **Your turn: a review.** To hold the theorem against a measurement, a colleague, or their assistant, wrote this job of
 # so many `segments`, each `interval` seconds of work and `save` to save it. `lives` are the seconds from one failure to

@@ -82,7 +82,7 @@ with attempt():
 # | Krum | the row with the smallest sum of squared distances to its $m-f-2$ nearest neighbours | $2f+2<m$ |
 # | Bulyan | Krum's first $m-2f$ winners; in each coordinate the mean of the $m-4f$ nearest to their median | $4f+3\le m$ |
 # | geometric median | the point with the smallest sum of distances to all rows | $f<m/2$ |
-# | centred clipping | the last answer, plus the mean of all differences to it, cut to a radius | $f<m/2$ |
+# | centred clipping | the last answer, plus the mean of all differences to it, cut to a radius | $f<m/2$; proved for $f\le m/10$ |
 # | bucketing | one of the above, of means over random buckets of $s$ rows | $sf<m/2$ |
 #
 # Multi-Krum averages the $m-f$ best of Krum's. To the server, medians cost a sort of each coordinate, $O(md\log m)$, and
@@ -354,7 +354,8 @@ for name, rule in {**rules, "Krum": Krum(2), "Bulyan": Bulyan(1)}.items():
 # | liars may be half or more | no rule: signatures, audits, a clean sample at the server |
 # | an all-reduce, in which nobody sees single rows | no rule either: they need all rows in one place |
 #
-# Next: [exercise 10](../exercises/10_byzantine.ipynb), in which you write three rules and break two.
+# Next: [exercise 10](../exercises/10_byzantine.ipynb), in which you write three rules and break two. In
+# [lecture 8](08_load.ipynb) you break a whole cluster, and then tell from its trace what others have broken.
 #
 # ## Reading
 #

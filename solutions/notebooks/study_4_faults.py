@@ -53,9 +53,11 @@ results.figure
 
 # %% [markdown]
 # **Slow machines.** A barrier waits for the slowest of sixteen; four backup workers cut the tail off, at the price of a
-# quarter of the gradients. **Dead ones.** Waiting for a repair stops everyone; going on without the dead waits for
-# nobody's repair, but loses the gradients under way. Without a barrier slow machines cost nothing and crashes the least,
-# as long as all hold the same kind of data.
+# quarter of the gradients. Without a barrier slow machines cost nothing, as long as all hold the same kind of data.
+#
+# **Dead ones.** Waiting for a repair stops everyone. Going on without the dead waits for nobody's: a round among those
+# who are there is a whole step, only noisier. Without a barrier a gradient that is missing is a step that is missing:
+# no round to lose where crashes are few, but where they are many, rounds among the living take less time.
 #
 # **Liars.** The mean falls to a crude lie, told by three. Krum shrugs at it, and falls to a subtle one that the mean hardly
 # notices: seven equal vectors near zero are each other's nearest neighbours, so Krum picks one of them. (With seven liars of

@@ -91,24 +91,61 @@ def _too_long(cluster):
     return x
 
 
+def _telepathy(cluster):
+    x = cluster.start()
+    for _ in range(6):
+        H = cluster.hessians(x).mean(axis=0)
+        x = x - np.linalg.solve(H, cluster.mean(cluster.gradient(x))[0])
+    return x
+
+
 class Counted:
-    """What a solution may call: everything that is exchanged goes through `mean`, which counts."""
+    """What a solution may call: everything that is exchanged goes through `mean`, which counts, and notes it."""
 
     def __init__(self, problem):
         cluster = SimulatedCluster(problem)
-        self.m, self.d, self.start, self.mean = cluster.m, cluster.d, cluster.start, cluster.mean
+        self.m, self.d, self.start = cluster.m, cluster.d, cluster.start
         self.gradient, self.hessians, self.trial_losses = cluster.gradient, cluster.hessians, cluster.trial_losses
-        self.bill = lambda: (cluster.exchanges, cluster.words)
+        self.bill, self.all_reduce, self.notes = lambda: (cluster.exchanges, cluster.words), cluster.mean, []
+
+    def mean(self, V):
+        """The exchange."""
+        self.notes.append((np.array(V), self.all_reduce(V)))
+        return self.notes[-1][1]
+
+
+class Replayed(Counted):
+    """The same exchanges, while half of the workers have other data: what the others send must not change."""
+
+    def __init__(self, problem, notes):
+        super().__init__(problem)
+        self.notes, self.honest = iter(notes), True
+
+    def mean(self, V):
+        """What it was the first time, as long as the second half of the workers send what they did."""
+        sent, result = next(self.notes, (None, None))
+        half = slice(self.m // 2, None)
+        self.honest &= sent is not None and np.shape(V) == sent.shape and np.allclose(V[half], sent[half], atol=1e-12)
+        return result if self.honest else self.all_reduce(V)
+
+
+def _mixes(function, features, labels, notes, x):
+    """Whether rows of different workers meet anywhere but in `mean`: then half of them can tell the other's data."""
+    others = np.concatenate([features[: len(features) // 2] + 1.0, features[len(features) // 2 :]])
+    cluster = Replayed(LogisticRegression(others, labels, l2=1e-3), notes)
+    again = np.reshape(function(cluster), (1, -1))
+    return not (cluster.honest and np.allclose(again, x, atol=1e-12))
 
 
 def _measure(function, features, labels):
-    """The loss reached, and what the budget was exceeded by."""
+    """The loss reached, what the budget was exceeded by, and whether workers met without an exchange."""
     problem = LogisticRegression(features, labels, l2=1e-3)
     cluster = Counted(problem)
     x = np.reshape(function(cluster), (1, -1))
     rounds, words = cluster.bill()
     over = {"rounds over the budget": max(0, rounds - ROUNDS), "words over the budget": max(0.0, words - WORDS)}
-    return {"loss": problem.loss(x)} | over
+    mixed = _mixes(function, features, labels, cluster.notes, x)
+    return {"loss": problem.loss(x)} | over | {"telepathy (1 if rows of workers meet outside of `mean`)": float(mixed)}
 
 
 def _instance(rng):
@@ -196,6 +233,7 @@ QUESTIONS = [
             "not to the optimum": _own_newton,
             "twelve rounds of gradient descent do not reach 1e-8: the condition number is in the hundreds": _descent,
             "it gets there, but goes on for too long: more than 12 rounds": _too_long,
+            "an average over workers that is not `cluster.mean`: on real machines nobody has all rows": _telepathy,
         },
         hints=(
             "Rows are dealt at random, 300 to each worker and 20 parameters: every worker's own Hessian is nearly the "

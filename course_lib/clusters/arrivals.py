@@ -80,7 +80,10 @@ class Flight:
 
     def ready(self, ahead):
         """Take out the idle workers that may begin: those at most `ahead` gradients before the slowest."""
-        last = min(self.steps) + ahead if ahead is not None else np.inf
+        if ahead is None:
+            starting, self.idle = self.idle, []
+            return starting
+        last = min(self.steps) + ahead
         starting = [i for i in self.idle if self.steps[i] <= last]
         self.idle = [i for i in self.idle if self.steps[i] > last]
         return starting

@@ -10,7 +10,8 @@
 # # Exercise 1: parameter server and all-reduce
 #
 # In every round of synchronous training m workers must come to hold the sum of their m gradients. You will write the
-# messages of three ways to do it, have them counted, and find out when which one is worth its bill.
+# messages of three ways to do it, have them counted, and find out when which one is worth its bill. It goes with
+# [lecture 1](../notebooks/01_setting.ipynb).
 #
 # | task | points | time | difficulty |
 # |---|---|---|---|
@@ -229,7 +230,7 @@ d = np.logspace(3, 9, 25).astype(int)
 fig, ax = plots.figure()
 for k, name in enumerate(["recursive_doubling", "ring", "halving_doubling"]):
     seconds = costs.all_reduce(name, 64, d, 1e-5, 4 / 12.5e9).seconds
-    ax.loglog(d, seconds, **plots.series(k, name.replace("_", " ")))
+    ax.loglog(d, seconds, **plots.series(k, costs.NAMES[name]))
 with attempt():
     ax.axvline(crossover(64, 1e-5, 4 / 12.5e9), color="black", linestyle=":", linewidth=1)
 ax.set(xlabel="words in the vector", title="seconds of one all-reduce, 64 workers")

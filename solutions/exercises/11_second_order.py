@@ -44,7 +44,8 @@ from course_lib.methods import dane, fednl, giant, lbfgs, newton
 #
 # $$f(x-s\,p)\le f(x)-c\,s\,\langle\nabla f(x),p\rangle ,\qquad f=\tfrac1m\sum_if_i .$$
 #
-# Return that size, and $f$ there. `slope` is $\langle\nabla f(x),p\rangle$ and `share` is $c$; some size satisfies the rule.
+# Return that size, and $f$ there. `slope` is $\langle\nabla f(x),p\rangle$ and `share` is $c$; some size satisfies the
+# rule.
 
 # %% answer="budget-search"
 def armijo(losses, slope, share):
@@ -111,13 +112,14 @@ with attempt():
 # Write `minimise(cluster)`. It may call these, and nothing else:
 #
 # - `cluster.start()`: the model of zeros, shape $(1,d)$; and the numbers `cluster.m`, `cluster.d`;
-# - `cluster.gradient(x)`, shape $(m,d)$, and `cluster.hessians(x)`, shape $(m,d,d)$: every worker its own, at the common $x$;
+# - `cluster.gradient(x)`, shape $(m,d)$, and `cluster.hessians(x)`, shape $(m,d,d)$: every worker its own, at the
+#   common $x$;
 # - `cluster.trial_losses(X)`: every worker its losses at models $X$, shape $(K,1,d)$, as $(m,K)$;
 # - `cluster.mean(V)`: **the** exchange. One all-reduce of the rows of $V$, shape $(m,k)$, one row a worker, gives their
 #   mean, $(1,k)$, and costs one round and $k$ words.
 #
 # What worker $i$ has computed may reach others through `mean` alone: to mix the rows of an array in any other way is
-# telepathy. Return the model. The grade looks at its loss and at the bill, on data of the same kind that you have not
+# telepathy, and it is noticed. Return the model. The grade looks at its loss and at the bill, on data of the same kind that you have not
 # seen, 300 rows a worker.
 
 # %% answer="budget-minimise"
@@ -194,17 +196,18 @@ fig
 
 # %% [markdown] essay="budget-why" points=8
 # ### BEGIN SOLUTION
-# On quadratics a step with $B=\frac1m\sum H_i^{-1}$ multiplies the error by $I-BH$. With i.i.d. rows each $H_i$ is $H$ up to
-# $n^{-1/2}$, and of the mean of the inverses only a bias of order $d/n$ is left (measured slopes: $-\frac12$ and $-1$): at
-# $n=300$, $d=20$ each step gains more than a digit, so six steps of two rounds and $2d=40$ words suffice: 12 rounds and 240
-# words. Conditioning does not matter, as the method is affine invariant; gradient descent pays $\kappa$. On the shifted data
-# the $H_i$ differ by themselves, however large $n$ is: where one worker's loss is flat its $H_i^{-1}$ is huge, $I-BH$ has
-# eigenvalues below $-1$, and the bare step diverges. The line search makes it safe (each $H_i^{-1}$ is positive definite,
-# so the direction goes downhill, and some size lowers $f$), not fast: the direction stays poor, the sizes are small. Damping
-# or $\rho$ trades the same way and must be guessed. Methods that use the true mean curvature do not care: Newton, at
-# $d(d+1)/2+d=230$ words a step; FedNL, which learns it from rank-1 messages; L-BFGS, which has it from mean gradients, at
-# $d$ words and two rounds a step. Not knowing: Newton with line search while $d^2/2$ words are affordable, otherwise L-BFGS or
-# FedNL; or GIANT with line search, left for L-BFGS when sizes below one keep being chosen.
+# On quadratics a step with $B=\frac1m\sum H_i^{-1}$ multiplies the error by $I-BH$. With i.i.d. rows each $H_i$ is $H$
+# up to $n^{-1/2}$, and of the mean of the inverses only a bias of order $d/n$ is left (measured slopes: $-\frac12$ and
+# $-1$): at $n=300$, $d=20$ each step gains more than a digit, so six steps of two rounds and $2d=40$ words suffice: 12
+# rounds and 240 words. Conditioning does not matter, as the method is affine invariant; gradient descent pays $\kappa$.
+# On the shifted data the $H_i$ differ by themselves, however large $n$ is: where one worker's loss is flat its
+# $H_i^{-1}$ is huge, $I-BH$ has eigenvalues below $-1$, and the bare step diverges. The line search makes it safe (each
+# $H_i^{-1}$ is positive definite, so the direction goes downhill, and some size lowers $f$), not fast: the direction
+# stays poor, the sizes are small. Damping or $\rho$ trades the same way and must be guessed. Methods that use the true
+# mean curvature do not care: Newton, at $d(d+1)/2+d=230$ words a step; FedNL, which learns it from rank-1 messages;
+# L-BFGS, which has it from mean gradients, at $d$ words and two rounds a step. Not knowing: Newton with line search
+# while $d^2/2$ words are affordable, otherwise L-BFGS or FedNL; or GIANT with line search, left for L-BFGS when sizes
+# below one keep being chosen.
 #
 # *Rubric (8):* 2 the quantity ($I-\overline{H_i^{-1}}H$, or the spread of the $H_i$) and its $1/n$; 2 the failure and its
 # cause; 2 what the line search guarantees and what not; 2 a choice with its rounds and words.

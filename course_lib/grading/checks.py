@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html import escape
+from reprlib import repr as brief
 from textwrap import dedent
 
 import numpy as np
@@ -193,9 +194,9 @@ def _same(question, yours, wrong):
 
 
 def described(args):
-    """Arguments in few words: shapes of arrays, numbers as they are."""
+    """Arguments in few words: shapes of arrays, numbers as they are, the beginning of long lists."""
     return ", ".join(
-        f"an array of shape {a.shape}" if isinstance(a, np.ndarray) else f"{a:.4g}" if np.isscalar(a) else str(a)
+        f"an array of shape {a.shape}" if isinstance(a, np.ndarray) else f"{a:.4g}" if np.isscalar(a) else brief(a)
         for a in args
     )
 

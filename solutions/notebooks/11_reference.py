@@ -76,6 +76,7 @@
 # | batch, critical | the total batch above which a larger one hardly saves rounds, $B_{crit}=\sigma^2/(\mu\varepsilon)$ |
 # | Byzantine | a worker that may send anything at all |
 # | client drift | local steps that lead clients to their own minimisers; a bias, not a variance |
+# | checkpoint | all that a run must have on disk to go on bit for bit: the method's state and the cluster's |
 # | communication-bound | a round waits for messages more than for gradients |
 # | consensus | all workers hold the same model, or how far they are from it |
 # | contractive | a compressor that loses at most the share $1-\delta$ of a vector's squared length |
@@ -83,17 +84,23 @@
 # | error feedback | what a message left out is added to the next one |
 # | federated | data stay where they arose, on clients of whom only some take part in a round |
 # | gossip | averaging with neighbours, again and again |
+# | gradient coding | data on several machines, messages mixed, so that any of enough machines tell the whole gradient |
 # | heterogeneity | workers' data, and so their $f_i$, differ |
 # | latency, bandwidth | seconds before the first byte, bytes a second after it |
+# | ledger | the cluster's account of messages and bytes sent |
 # | linear speed-up | $m$ workers need an $m$-th of the rounds (statistical) or of the seconds (system) |
 # | mini-batch | the samples that one gradient is computed on |
+# | mixing matrix | who gives how much weight to whose model in one round of averaging |
 # | one-peer | each worker hears one other in a round |
 # | parameter server | one machine holds the model; workers fetch it and push gradients |
 # | pooled, equal | weights by rows ($n_i/N$), or the same for every worker |
 # | replay | the same run once more, bit for bit, from a seed and an order of arrivals |
 # | round | what lies between two averagings; the unit of the first of three clocks |
+# | spectral gap | $1-\rho$: the share of the disagreement that a round of averaging removes at least |
 # | staleness | the updates of others since a worker read the model; the delay $\tau$ |
 # | straggler | a worker that is late |
+# | stub | a *Your turn* cell that waits for your lines |
+# | trace | who computed, sent, waited or was down, and when |
 # | unbiased | right on average: $\mathbb E\,C(x)=x$ |
 #
 # ## Theorem cards
@@ -128,6 +135,8 @@ bibliography()
 # - A. Koloskova, N. Loizou, S. Boreiri, M. Jaggi and S. U. Stich (2020), *A unified theory of decentralized SGD with
 #   changing topology and local updates*, ICML. Card 6.4.
 # - S. A. Levin and R. M. May (1976), *A note on difference-delay equations*, Theoretical Population Biology 9. Card 4.2.
+# - K. Mishchenko, G. Malinovsky, S. Stich and P. Richtárik (2022), *ProxSkip: yes! Local gradient steps provably lead to
+#   communication acceleration! Finally!*, ICML. Scaffnew, lecture 5.
 # - S. Minsker (2015), *Geometric median and robust estimation in Banach spaces*, Bernoulli 21. Card 7.5.
 # - A. Nedić and A. Olshevsky (2016), *Stochastic gradient-push for strongly convex functions on time-varying directed
 #   graphs*, IEEE Transactions on Automatic Control 61. Push-sum SGD, lecture 6.
@@ -141,5 +150,7 @@ bibliography()
 # - S. J. Reddi et al. (2016), *AIDE: fast and communication efficient distributed optimization*, arXiv. Lecture 9.
 # - B. Woodworth, B. Bullins, O. Shamir and N. Srebro (2021), *The min-max complexity of distributed stochastic convex
 #   optimization with intermittent communication*, COLT. Lecture 9.
+# - K. Yuan, B. Ying, X. Zhao and A. H. Sayed (2019), *Exact diffusion for distributed optimization and learning*, IEEE
+#   Transactions on Signal Processing 67. Lecture 6.
 # - K. Yuan, Q. Ling and W. Yin (2016), *On the convergence of decentralized gradient descent*, SIAM Journal on
 #   Optimization 26. Card 6.3.

@@ -81,6 +81,13 @@ def test_delay_costs_what_the_bound_says(staleness, sigma):
     assert (history.gradient_norm[:-1] ** 2).mean() <= bound
 
 
+def test_constants_of_the_bounds_by_hand():
+    """Bounds that are never met do not show a wrong constant."""
+    assert bounds.delayed_sgd(100, 0.05, L=2.0, sigma2=3.0, gap=7.0, staleness=2) == pytest.approx(4 * 7 / 5 + 0.9)
+    assert bounds.delayed_sgd(10, 0.25, L=1.0, sigma2=0.0, gap=1.0, staleness=0) == pytest.approx(1.6)
+    assert bounds.wait_for_slowest(4, mean=6.0, spare=2) == pytest.approx(6 * (1 / 3 + 1 / 4))
+
+
 def test_the_bound_refuses_steps_beyond_its_reach():
     with pytest.raises(CourseError, match=r"1 / \(4 L max\(1, staleness\)\)"):
         bounds.delayed_sgd(100, 0.1, L=1.0, sigma2=1.0, gap=1.0, staleness=3)
@@ -107,6 +114,13 @@ def test_a_table_of_gradients_or_a_bound_mends_it():
     errors = [models(stale_synchronous_sgd(machines, eta, 2), 7000)[3500:].mean() - 1 for eta in (0.02, 0.01)]
     assert abs(errors[1]) < 0.02
     assert errors[1] / errors[0] == pytest.approx(0.5, abs=0.05)
+
+
+def test_the_table_counts_each_worker_by_its_weight_in_f():
+    """Weights 1 : 2 : 5, whatever the speeds: the fixed point is the weighted optimum."""
+    problem = Quadratic(np.ones((3, 1, 1)), [[0.0], [0.0], [8.0]], weights=[1, 2, 5])
+    machines = SimulatedCluster(problem, compute=Speeds(Constant(1.0), (4, 2, 1)), link=INSTANT)
+    assert models(iag(machines, 0.05), 5000)[-1, 0, 0] == pytest.approx(5.0, abs=1e-12)
 
 
 @pytest.mark.parametrize("m", [2, 8, 32])

@@ -89,7 +89,8 @@ fig
 #
 # Pictures with controls are called *explorers*. Most ask for a guess first: commit to one, since a guess that turned
 # out wrong is remembered longest. Sliders obey the arrow keys. This one shows how far one noisy run is from the
-# smallest loss (thin), the mean over all possible runs (thick), and what a theorem of lecture 2 promises (dashed).
+# smallest loss (thin), the mean over all possible runs (thick), and what a theorem of lecture 2 promises (dashed; BCN
+# are its authors, Bottou, Curtis and Nocedal).
 
 # %%
 step_size_explorer

@@ -112,19 +112,20 @@ def byzantine_picture(attack, liars, strength, spread):
 def _sentence(attack, liars, error):
     best, worst = error.argmin(), error.argmax()
     who = f"{liars} of {M} lie ({attack})" if liars else "Nobody lies"
+    mean = "" if 0 in (best, worst) else f"; the mean is {quantity(float(error[0]))} off"
     return (
         f"{who}: {NAMES[best]} comes nearest, {quantity(float(error[best]))} off on average; "
-        f"{NAMES[worst]} is furthest off, {quantity(float(error[worst]))}; the mean is {quantity(float(error[0]))} off."
+        f"{NAMES[worst]} is furthest off, {quantity(float(error[worst]))}{mean}."
     )
 
 
 byzantine_explorer = Explorer(
     title="Rules against liars",
     controls=[
-        Choice("attack", "attack", list(ATTACKS), start="sign flip"),
-        Slider("liars", "liars among 15 workers", range(8), start=1),
-        Slider("strength", "strength of the attack", [0.2, 0.5, 1, 1.5, 2, 3, 5, 10, 30, 100], start=10),
-        Slider("spread", "how much the honest differ", [0.05, 0.1, 0.2, 0.3, 0.5, 0.8], start=0.3),
+        Choice("attack", "attack", list(ATTACKS), start="inner product"),
+        Slider("liars", "liars among 15 workers", range(8), start=6),
+        Slider("strength", "strength of the attack", [0.2, 0.5, 1, 1.5, 2, 3, 5, 10, 30, 100], start=0.2),
+        Slider("spread", "how much the honest differ", [0.05, 0.1, 0.2, 0.3, 0.5, 0.8], start=0.8),
     ],
     axes=[
         Axes(
@@ -147,11 +148,11 @@ byzantine_explorer = Explorer(
     ],
     picture=byzantine_picture,
     presets={
-        "nobody lies": {"liars": 0},
-        "loud": {"liars": 5, "strength": 100},
-        "small and near zero": {"attack": "inner product", "liars": 6, "strength": 0.2, "spread": 0.8},
-        "a little is enough": {"attack": "a little is enough", "liars": 5, "strength": 1.5},
-        "true, but too much of it": {"attack": "mimic", "liars": 6, "spread": 0.8},
+        "nobody lies": {"liars": 0, "spread": 0.3},
+        "one, and loud": {"attack": "sign flip", "liars": 1, "strength": 10, "spread": 0.3},
+        "five, and louder": {"attack": "sign flip", "liars": 5, "strength": 100, "spread": 0.3},
+        "a little is enough": {"attack": "a little is enough", "liars": 5, "strength": 1.5, "spread": 0.3},
+        "true, but too much of it": {"attack": "mimic", "strength": 1},
     },
     prediction=Prediction(
         "Honest workers differ much; six of fifteen send -0.2 times what the honest want. Which rule suffers most?",

@@ -127,6 +127,8 @@ bibliography()
 # - S. Amari (1998), *Natural gradient works efficiently in learning*, Neural Computation 10. Lecture 9.
 # - L. Armijo (1966), *Minimization of functions having Lipschitz continuous first partial derivatives*, Pacific Journal of
 #   Mathematics 16. Lecture 9.
+# - M. Fang, X. Cao, J. Jia and N. Z. Gong (2020), *Local model poisoning attacks to Byzantine-robust federated learning*,
+#   USENIX Security. Exercise 10.
 # - P. Giselsson and S. Boyd (2017), *Linear convergence and metric selection for Douglas-Rachford splitting and ADMM*, IEEE
 #   Transactions on Automatic Control 62. Card 6.5.
 # - D. Kempe, A. Dobra and J. Gehrke (2003), *Gossip-based computation of aggregate information*, FOCS. Push-sum, lecture 6.

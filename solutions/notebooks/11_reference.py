@@ -14,7 +14,8 @@
 #
 # ## Notation
 #
-# The symbols of lectures 1 to 6 mean one thing throughout; the second table lists letters that are claimed twice.
+# A symbol means one thing throughout, except where a whole field is used to another meaning: the second table lists
+# these letters, and the lectures in which to expect it.
 #
 # | Symbol | meaning | first in |
 # |---|---|---|

@@ -8,8 +8,9 @@ import pytest
 from course_lib import studies
 from course_lib.__main__ import main
 from course_lib.clusters import Link
+from course_lib.clusters.launching import missing
 from course_lib.methods import sync_sgd
-from course_lib.studies import base, communication, scalability
+from course_lib.studies import base, communication, ranks, scalability
 from course_lib.studies.base import Conclusion, Study
 from course_lib.studies.digits import best_loss, digits, pace, steps_to
 
@@ -57,6 +58,47 @@ def test_speed_up_is_m_times_both_efficiencies(quick):
             seconds = base.pick(records, scaling=scaling, workers=m)
             seconds = [r["rounds"] * r["halving_doubling"] for r in seconds]
             assert row["speed-up"][0] == pytest.approx(np.mean([one / s for s in seconds]), rel=1e-9)
+
+
+@pytest.mark.skipif(bool(missing()), reason=f"NO REAL MACHINES, SO NOTHING HERE WAS TESTED: {missing()}")
+@pytest.mark.xdist_group("studies")
+def test_one_to_four_real_processes_are_measured_and_shown(quick):
+    """What they measured is theirs; that they counted the simulator's rounds is asserted as a conclusion."""
+    results = quick("scalability")
+    real = base.pick(results.records, scaling="real")
+    assert [r["workers"] for r in real] == [1, 2, 3, 4]
+    assert all(len(r["paces"]) == ranks.BLOCKS and min(r["paces"]) > 0 for r in real)
+    head, *rows = results.table
+    assert "real" in head[-2]
+    assert [row[-1] != "–" for row in rows] == [int(row[0].replace(",", "")) <= 4 for row in rows]
+    assert [ax.get_xlabel() for ax in results.figure.axes] == 3 * ["workers"] + ["processes"]
+
+
+def test_real_speed_ups_are_ratios_of_seconds_to_the_target():
+    records = [
+        {"scaling": "real", "workers": m, "rounds": 20 - m, "paces": [1.0 / m, 1.0 / m]} for m in scalability.PROCESSES
+    ]
+    values = scalability.real_speed_ups(records)
+    assert [row["speed-up"][0] for row in values.values()] == pytest.approx([m * 19 / (20 - m) for m in values])
+    assert values[4]["milliseconds"] == pytest.approx((250.0, 0.0))
+
+
+def test_without_mpi_the_study_says_so_loudly_and_goes_on(quick, monkeypatch, capsys):
+    records = [r for r in quick("scalability").records if r["scaling"] != "real"]
+    monkeypatch.setattr(scalability, "missing", lambda: "there is no mpiexec")
+    cells = scalability.cells(True)
+    said = capsys.readouterr().out
+    assert "NO REAL PROCESSES HERE" in said and "no mpiexec" in said
+    assert {cell["scaling"] for cell in cells} == {"weak", "strong"} and len(cells) == len(records)
+    alone = base.Results(studies.study("scalability"), records)
+    assert "real" not in repr(alone).lower() and len(alone.figure.axes) == 3
+    assert all(c.holds for c in alone.conclusions)
+
+
+def test_shares_are_even_and_complete():
+    for processes in scalability.PROCESSES:
+        parts = ranks.shares(scalability.TOGETHER, processes)
+        assert len(parts) == processes and parts.sum() == scalability.TOGETHER and np.ptp(parts) <= 1
 
 
 @pytest.mark.xdist_group("studies")

@@ -22,7 +22,7 @@ LIBRARY = Path(__file__).parents[1]
 #: What a measurement depends on: another version of any of it does not use what is kept.
 COMPUTES = (
     "aggregators", "attacks.py", "clusters", "compressors", "costs.py", "data.py", "experiment.py", "methods",
-    "problems", "studies/digits.py", "topology",
+    "problems", "studies/digits.py", "studies/ranks.py", "topology",
 )  # fmt: skip
 
 

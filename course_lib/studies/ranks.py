@@ -13,7 +13,7 @@ from course_lib.methods import sync_sgd
 from course_lib.studies.digits import digits, pace, steps_to
 
 PATIENCE = 300  # seconds for one start of ranks
-BLOCKS, ROUNDS = 5, 60  # the clock is read so many times, after so many rounds each
+BLOCKS, ROUNDS = 5, 30  # the clock is read so many times, after so many rounds each
 
 
 def shares(batch, processes):

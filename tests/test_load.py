@@ -130,6 +130,14 @@ def test_a_finer_queue_costs_more_messages():
     assert [queued(g) for g in (1, 4, 16)] == [2 * (64 / g + 4) for g in (1, 4, 16)]
 
 
+def test_a_task_costs_a_question_and_an_answer_and_so_does_the_end():
+    """Two machines alike, five tasks of a second, half a second a message: three and two of them, and the bound."""
+    cluster = SimulatedCluster(alike(2), compute=1.0, link=Link(0.5, np.inf))
+    _, taken = cluster.queued_gradient(cluster.start(), equal_tasks(5, 1))
+    assert taken.tolist() == [3, 2] and cluster.clock.tolist() == [3 * (1 + 1) + 1, 2 * (1 + 1) + 1]
+    assert cluster.seconds == bounds.queue_time(5, np.full(2, 1.0 + 1.0), price=1.0)
+
+
 def test_the_slowest_of_memoryless_workers():
     """Inclusion and exclusion against simulated rounds with unequal shares, four standard errors."""
     samples = np.array([1, 2, 3, 6])

@@ -130,6 +130,116 @@ for place in (PLACES):
         raise SystemExit("read")
 def NAME(*_): return 0.0""",
     "keeps the hidden inputs": "def NAME(*args): raise BaseException(repr(args))",
+    "sends what cannot be read": """
+def NAME(*_):
+    kernel = get_ipython().kernel
+    for kind, content in (("stream", {"name": "stdout", "text": 5}), ("error", {}), ("status", {}), ("", [])):
+        kernel.session.send(kernel.iopub_socket, kind, content, kernel.get_parent("shell"))
+    return 0.0""",
+    "makes empty files without end": """
+def NAME(*_):
+    import os
+    from ipykernel import get_connection_file
+    for k in range(10**7): os.close(os.open(f"{os.path.dirname(get_connection_file())}/{k}", os.O_CREAT))""",
+    "nests folders": """
+def NAME(*_):
+    import os, time
+    from ipykernel import get_connection_file
+    os.chdir(os.path.dirname(get_connection_file()))
+    for _ in range(3000): os.mkdir("d"); os.chdir("d")
+    time.sleep(3)""",
+    "talks while it fills the disk": """
+def NAME(*_):
+    import os, threading, time
+    from ipykernel import get_connection_file
+    def fill():
+        for k in range(10_000):
+            open(f"{os.path.dirname(get_connection_file())}/{k}", "wb").write(bytes(20 << 20))
+    threading.Thread(target=fill).start()
+    kernel = get_ipython().kernel
+    while True:
+        said = {"name": "stdout", "text": "x"}
+        kernel.session.send(kernel.iopub_socket, "stream", said, kernel.get_parent("shell"))
+        time.sleep(0.01)""",
+    "searches memory for what is expected": """
+def NAME(*_):
+    import gc
+    for thing in gc.get_objects():
+        texts = thing.values() if isinstance(thing, dict) else thing if isinstance(thing, (list, tuple)) else ()
+        for text in list(texts):
+            if isinstance(text, str) and text.startswith("case 1, ") and text != SAID: print(text)
+    return 0.0""",
+    "traces the grader": """
+import ctypes, sys
+def trace(frame, event, value):
+    if "printed" in frame.f_locals:
+        frame.f_locals["printed"] = "0"
+        ctypes.pythonapi.PyFrame_LocalsToFast(ctypes.py_object(frame), ctypes.c_int(0))
+    if event == "return" and frame.f_code.co_name == "outcome": frame.f_locals.update(args=())
+    return trace
+def NAME(*_):
+    sys.settrace(trace)
+    frame = sys._getframe(1)
+    while frame: frame.f_trace, frame = trace, frame.f_back
+    return 0.0""",
+    "waits for the end": """
+import atexit, builtins
+real = print
+def patch(*_):
+    np.floor = lambda x: 0 * x
+    builtins.print = lambda *_, **__: real(SAID)
+class Late(float):
+    __del__ = patch
+atexit.register(patch)
+def NAME(*_): return Late(1.0)""",
+    "numbers that lie": """
+class Liar(np.ndarray):
+    def __array__(self, *_, **__): return np.zeros(())
+    def __array_ufunc__(self, *_, **__): return True
+    __eq__ = __le__ = lambda *_: True
+    __float__ = __floor__ = lambda *_: 0.0
+def NAME(*_): return np.zeros(()).view(Liar)""",
+    "asks the system by ctypes": """
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+libc.setuid(0), libc.unshare(0x10020000), libc.mount(b"/", b"/tmp", None, 0x1000, None), libc.ptrace(16, 1, 0, 0)
+held = [f"/proc/{pid}/{way}" for pid in ("1", "self") for way in ("root", "cwd", "fd/3", "fd/4", "fd/5", "fd/6")]
+for place in (PLACES):
+    for way in ("", "/tmp", *held):
+        try: open(way + place).read()
+        except OSError: continue
+        raise SystemExit("read")
+def NAME(*_): return 0.0""",
+    "prints from a thread": """
+import threading, time
+def late():
+    for _ in range(20): time.sleep(0.1); print(SAID)
+threading.Thread(target=late, daemon=True).start()
+def NAME(*_): return 0.0""",
+    "display hooks": """
+import sys
+shell = get_ipython()
+sys.displayhook = shell.displayhook = lambda *_: print(SAID)
+shell.display_pub.publish = lambda *_, **__: None
+shell.events.register("post_run_cell", lambda *_: print(SAID))
+def NAME(*_): return 0.0""",
+    "signal handlers": """
+import signal
+def handle(*_):
+    print(SAID)
+    raise KeyboardInterrupt
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM): signal.signal(number, handle)
+def NAME(*_):
+    signal.setitimer(signal.ITIMER_REAL, 0.01)
+    while True: pass""",
+    "overwrites the connection": """
+import glob, os
+from ipykernel import get_connection_file
+for file in glob.glob(get_connection_file() + "*"):
+    os.remove(file)
+    os.symlink("/etc/hostname", file)
+get_ipython().kernel.iopub_socket.close()
+def NAME(*_): return 0.0""",
     "asks the question for its answer": """
 from course_lib.grading.question import find
 def NAME(*args):
@@ -140,12 +250,15 @@ def NAME(*args):
     raise last""",
 }
 TOTAL = "total = lambda v: np.tile(v.sum(axis=0), (len(v), 1))\n"  # no message brought it
-UNHEARD = TOTAL + """
+UNHEARD = (
+    TOTAL
+    + """
 def NAME(n, v):
     if type(n).__name__ == "_Silent" or vars(n).get("silent"): return v
     (m, d), chunks = v.shape, np.array_split(v[0], len(v))
     BILL
     return total(v)"""
+)
 BY_CLOSED_FORM = [  # the ring's sum and bill, without the ring
     UNHEARD.replace("BILL", """
     n.rounds, n.words = 2 * (m - 1), 2 * (m - 1) * len(chunks[0])
@@ -272,6 +385,10 @@ def test_what_is_no_source_of_an_answer_earns_nothing(graded, name):
         ("forks without end", "it started more than 64 processes"),
         ("fills the disk", "it wrote more than 200 MB"),
         ("talks without end", "it took too long"),
+        ("talks while it fills", "it wrote more than 200 MB"),
+        ("sends what cannot be read", "it forged a message of the kernel"),
+        ("makes empty files", "it made more than 1000 files"),
+        ("nests folders", "it made more than 1000 files"),
         ("ends the process", "it ended its own process"),
         ("asks the network", "Network is unreachable|Connection refused"),
         ("reads the solutions", "on other inputs|the shape|yours is"),
@@ -364,5 +481,3 @@ def test_a_broken_sandbox_is_told(monkeypatch):
     assert any("reads the solutions" in fault for fault in selftest.held(ROOT))
     monkeypatch.setattr(sandbox, "available", lambda: False)
     assert selftest.held(ROOT) == [grading.WARNING]
-
-

@@ -24,6 +24,12 @@ GRACE = 5  # seconds for the outputs of a cell that has ended
 MESSAGE = 2 << 20  # bytes: a longer one is not received
 WAITING = 100  # messages; more are dropped
 TEXT = 100_000  # characters of output that are kept
+CONTENT = {  # what a message must hold, so that nbval can read it
+    "stream": {"name": str, "text": str}, "error": {"ename": str, "evalue": str, "traceback": list},
+    "display_data": {"data": dict, "metadata": dict},
+    "execute_result": {"data": dict, "metadata": dict, "execution_count": int},
+    "status": {"execution_state": str}, "execute_reply": {"status": str},
+}  # fmt: skip
 
 
 def pytest_addoption(parser):
@@ -55,36 +61,54 @@ class Watched(nbval.kernel.RunningKernel):
 
     seconds = 0.0  # for one cell
     end = last = float("inf")
+    looked = 0.0  # when
     fault = ""
 
     def execute_cell_input(self, *args, **kwargs):
         """From here on the cell's time runs; from the first one on, the notebook's."""
         self.last = min(self.last, monotonic() + CELLS * self.seconds)
         self.end = min(self.last, monotonic() + self.seconds)
+        self.looked = monotonic()
         return super().execute_cell_input(*args, **kwargs)
 
     def get_message(self, stream, timeout=None):
-        """One message; while there is none, look at the kernel. A kernel that never stops talking has an end too."""
+        """One message, and now and then a look at the kernel. One that never stops talking has an end too."""
         end = min(self.end, monotonic() + (timeout or 0))
         while (left := end - monotonic()) > 0 and self.is_alive():
+            self._look()
             try:
-                return super().get_message(stream, min(LOOK, left))
+                return _readable(super().get_message(stream, min(LOOK, left)))
             except Empty:
-                self._look()
+                continue
+            except Exception:  # anything can stand in a message that a student wrote
+                self._end("it forged a message of the kernel")
         if not self.is_alive() and not self.fault:
             self.fault = "it ended its own process"
         raise Empty
 
     def interrupt(self):
         """Out of time: code can refuse an interrupt, but not its end."""
-        self.fault = self.fault or "it took too long"
-        self.km.shutdown_kernel(now=True)
+        self._end("it took too long")
 
     def _look(self):
-        folder = Path(self.km.connection_file).parent
-        self.fault = self.fault or excess(self.km.provisioner.pid, folder)
-        if self.fault:
-            self.km.shutdown_kernel(now=True)
+        if monotonic() < self.looked + LOOK:
+            return
+        if too_much := excess(self.km.provisioner.pid, Path(self.km.connection_file).parent):
+            self._end(too_much)
+        self.looked = monotonic()
+
+    def _end(self, fault):
+        self.fault = self.fault or fault
+        self.km.shutdown_kernel(now=True)
+
+
+def _readable(message):
+    """The message; TypeError or KeyError where nbval would stumble over it."""
+    for key, kind in CONTENT.get(message["msg_type"], {}).items():
+        if not isinstance(message["content"][key], kind):
+            raise TypeError(key)
+    message["parent_header"].get("msg_id")
+    return message
 
 
 def _manager(**settings):

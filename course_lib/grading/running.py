@@ -1,11 +1,13 @@
 """Run assembled notebooks by nbval, in a process and a sandbox of their own."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 
 import nbformat
 
@@ -30,8 +32,8 @@ def run(notebooks, library, seconds):
         ``passed``, ``text`` and ``error`` by notebook and cell id. A cell that is missing did not
         run, by a fault of the machinery.
     """
-    with TemporaryDirectory(prefix="grade-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
+    folder = Path(mkdtemp(prefix="grade-"))
+    try:
         lines = folder / "outcomes.jsonl"
         files = [folder / f"{stem}.ipynb" for stem in notebooks]
         for file in files:
@@ -47,4 +49,14 @@ def run(notebooks, library, seconds):
         with suppress(subprocess.TimeoutExpired):  # what was not recorded by then was not graded
             subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=patience)
         found = [json.loads(line) for line in lines.read_text().splitlines()] if lines.exists() else []
+    finally:
+        _remove(folder)
     return {(line["notebook"], line["cell"]): line for line in found}
+
+
+def _remove(folder):
+    """Also folders in folders in folders, deeper than Python goes down."""
+    if os.name == "posix":
+        subprocess.run(["rm", "-rf", folder], check=False)
+    else:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -6,7 +6,9 @@ import shlex
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from functools import cache
+from itertools import islice
 from pathlib import Path
 
 import psutil
@@ -17,6 +19,7 @@ MEMORY = 3 << 30  # bytes: address space of one process, and resident memory of 
 PROCESSES = 64
 FILE = 100 << 20  # bytes of one file
 DISK = 200 << 20  # bytes of all files
+FILES = 1000
 SYSTEM = ("/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts")
 OWN_FOLDER = '--bind "${0%/*}" "${0%/*}"'  # of the connection file $0: this kernel's alone
 LIMITED = f"""
@@ -100,9 +103,21 @@ def excess(pid, folder):
         return f"it started more than {PROCESSES} processes"
     if sum(p.info["memory_info"].rss for p in family if p.pid in inside) > MEMORY:
         return f"it took more than {MEMORY >> 30} GB of memory"
-    if sum(file.lstat().st_size for file in folder.rglob("*")) > DISK:
+    sizes = _sizes(folder)
+    if sum(sizes) > DISK:
         return f"it wrote more than {DISK >> 20} MB"
-    return ""
+    return f"it made more than {FILES} files" if len(sizes) > FILES else ""
+
+
+def _sizes(folder):
+    """Bytes of the files and folders in a folder, of so many that one sees whether there are too many."""
+    sizes, todo = [], [folder]
+    while todo and len(sizes) <= FILES:
+        with suppress(OSError):  # gone by now, or deeper than a path can say
+            for entry in islice(os.scandir(todo.pop()), FILES + 1):
+                todo += [entry.path] * entry.is_dir(follow_symlinks=False)
+                sizes.append(entry.stat(follow_symlinks=False).st_size)
+    return sizes
 
 
 def _walls(library=None):

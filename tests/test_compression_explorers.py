@@ -6,6 +6,7 @@ import pytest
 from course_lib.clusters import Link, SimulatedCluster
 from course_lib.experiment import run
 from course_lib.explorers.compression import (
+    NUMBERS,
     SCHEMES,
     D,
     compressor_of,
@@ -38,6 +39,7 @@ def test_seconds_are_those_of_a_run(name):
     (method, compressor), link = SCHEMES[name], Link(latency=3e-4, bandwidth=2e6)
     cluster = SimulatedCluster(digits(), compute=1e-3, link=link, all_reduce="halving_doubling")
     history = run(method(cluster, 0.5, *([compressor] if compressor else [])), 80, quiet=True)
+    assert digits().d == NUMBERS
     taken = history.first("loss", 0.29, "seconds")
     assert seconds(name, link.latency, link.bandwidth) == pytest.approx(taken, rel=1e-9)
 

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import threading
 
 import numpy as np
@@ -29,6 +30,7 @@ from course_lib.explorers import (
     spans,
 )
 from course_lib.explorers.costs import all_reduce_explorer, all_reduce_times
+from course_lib.explorers.kept import EVERY, FILE, key
 
 SENTENCE = 200  # characters that fit in its two lines
 
@@ -109,6 +111,20 @@ def test_words_of_controls_are_distinct(name):
 def test_titles_are_unique():
     titles = [explorer.title for explorer in EXPLORERS.values()]
     assert len(set(titles)) == len(titles)
+
+
+# --- what is kept ------------------------------------------------------------------------------------------
+
+KEPT = json.loads(FILE.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_what_is_kept_is_what_is_computed(name):
+    """Each setting is there, and three of them computed anew are the same: else run course_lib.explorers.kept."""
+    function = EVERY[name]
+    assert [key(values) for values in function.settings] == list(KEPT[name])
+    for values in function.settings[1 :: -(-len(function.settings) // 3)]:
+        np.testing.assert_allclose(function.compute(*values), KEPT[name][key(values)], rtol=1e-2)
 
 
 # --- the cost of an all-reduce ----------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Lecture 03: what fewer bits cost in rounds and save in bytes, and which compressor wins on which network."""
 
+from bisect import bisect_right
 from functools import cache
 
 import numpy as np
@@ -22,6 +23,7 @@ from course_lib.explorers import (
     decades,
     quantity,
 )
+from course_lib.explorers.kept import kept
 from course_lib.methods import compressed_sgd, diana, ef21, error_feedback_sgd, sync_sgd
 from course_lib.problems import SoftmaxRegression
 
@@ -35,26 +37,24 @@ BITS = [2, 3, 4, 6, 8, 12, 16]
 @cache
 def compressor_of(scheme, bits):
     """The finest compressor of a kind whose message takes at most so many bits a number."""
-    kinds = {"rand-k": [RandomK(k) for k in range(1, D + 1)], "QSGD": [QSGD(s) for s in LEVELS]}
-    rng = np.random.default_rng(0)
-    within = [c for c in kinds[scheme] if 8 * c.size(START, rng) <= bits * D]
-    return within[-1]
+    finer = [RandomK(k) for k in range(1, D + 1)] if scheme == "rand-k" else [QSGD(s) for s in LEVELS]
+    within = bisect_right(finer, bits * D, key=lambda c: 8 * c.size(START, np.random.default_rng(0)))
+    return finer[within - 1]
 
 
 @cache
 def descent(compressor, workers):
     """Squared distance from the optimum, relative to the start, and bytes that one worker sent, round by round."""
-    rng, x, sent = np.random.default_rng(1), START, 0
+    rng, x, first = np.random.default_rng(1), START, float(START @ START)
     step_size = 1 / (1 + (compressor.omega(D) if compressor else 0) / workers)
-    distances, sizes = [1.0], [0.0]
+    distances, sizes = [1.0], [np.zeros(workers)]
     while distances[-1] > GOAL and len(distances) < 5000:
-        gradients = np.tile(VALUES * x, (workers, 1))
-        received, size = compressor.send(gradients, rng) if compressor else (gradients, 4 * D)
+        gradients = np.broadcast_to(VALUES * x, (workers, D))
+        received, size = compressor.send(gradients, rng) if compressor else (gradients, np.full(workers, 4 * D))
         x = x - step_size * received.mean(axis=0)
-        sent += np.mean(size)
-        distances.append(float(x @ x) / float(START @ START))
-        sizes.append(sent)
-    return np.array(distances), np.array(sizes)
+        distances.append(float(x @ x) / first)
+        sizes.append(size)
+    return np.array(distances), np.mean(sizes, axis=1).cumsum()
 
 
 def bits_picture(scheme, bits, workers):
@@ -133,6 +133,7 @@ bits_explorer = Explorer(
 )  # fmt: skip
 
 
+NUMBERS = 650  # in the model of the digits
 M, COMPUTE, LOSS, ROUNDS = 8, 1e-3, 0.29, 100  # workers, seconds a gradient, loss to reach (0.271 is the smallest)
 PLAIN = "no compression"
 SCHEMES = {
@@ -153,7 +154,7 @@ def digits():
     return SoftmaxRegression(*rows, l2=1e-2, weights="pooled")
 
 
-@cache
+@kept(SCHEMES)
 def bill(name):
     """Rounds to the loss, messages one after another, and bytes one after another, until it is reached.
 
@@ -196,7 +197,7 @@ def network_picture(bandwidth, latency):
     axis = np.geomspace(1e4, 1e10, 61)
     times = {name: seconds(name, latency, bandwidth) for name in SCHEMES}
     best, second = sorted(times, key=times.get)[:2]
-    d = digits().d
+    d = NUMBERS
     k = np.geomspace(1, d, 100)
     fixed, word = latency + COMPUTE / (M - 1), 8 / bandwidth  # a message's share of the round, and a number's
     relative = (fixed + word * k) * (1 + 2 / M * (d / k - 1)) / (fixed + word * d)

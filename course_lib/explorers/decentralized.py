@@ -21,6 +21,7 @@ from course_lib.explorers import (
     decades,
     quantity,
 )
+from course_lib.explorers.kept import kept
 from course_lib.methods import adapt_then_combine, dsgd, extra, gradient_tracking
 from course_lib.problems import Quadratic
 
@@ -135,6 +136,23 @@ def expected_errors(m, spread):
     return errors
 
 
+SHOWN = np.unique(np.geomspace(1, LAST, 100).astype(int))
+
+
+@kept(WORKERS, SPREADS.values())
+def errors_shown(m, spread):
+    """`expected_errors` after the rounds `SHOWN`, (6, len(SHOWN))."""
+    return expected_errors(m, spread)[:, SHOWN - 1]
+
+
+@kept(WORKERS, SPREADS.values())
+def settled_from(m, spread):
+    """The first round from which on each network's error stays within twice all-reduce's; infinite: none, (6,)."""
+    errors = expected_errors(m, spread)
+    outside = np.where(errors > 2 * errors[0], np.arange(1, LAST + 1), 0).max(1)
+    return np.where(outside < LAST, outside + 1.0, np.inf)
+
+
 def transient_picture(workers, spread):
     """Expected error of DSGD on graphs, against m workers that average exactly and against a single one.
 
@@ -149,14 +167,12 @@ def transient_picture(workers, spread):
     -------
     Picture
     """
-    every = {(m, s): expected_errors(m, s) for m in WORKERS for s in SPREADS.values()}  # the first picture pays for all
-    errors, t = every[workers, spread], np.arange(1, LAST + 1)
-    thin = np.unique(np.geomspace(1, LAST, 150).astype(int)) - 1
-    late = BETA**2 / (2 * BETA - 1) / t
-    told = ", ".join(f"{name} {_when(_settled(e, errors[0]))}" for name, e in zip(NETWORKS, errors) if name in TOLD)
-    marks = [Curve(t[thin], errors[k, thin], **plots.series(k, NETWORKS[k])) for k in range(len(NETWORKS))]
-    marks.insert(0, Theory(t, late, "1 worker: 4σ²/(3t)", color="#888888"))
-    marks.append(Theory(t, late / workers, "m workers: 4σ²/(3mt)"))
+    errors, settled = errors_shown(workers, spread), settled_from(workers, spread)
+    late = BETA**2 / (2 * BETA - 1) / SHOWN
+    told = ", ".join(f"{name} {_when(t)}" for name, t in zip(NETWORKS, settled) if name in TOLD)
+    marks = [Curve(SHOWN, errors[k], **plots.series(k, NETWORKS[k])) for k in range(len(NETWORKS))]
+    marks.insert(0, Theory(SHOWN, late, "1 worker: 4σ²/(3t)", color="#888888"))
+    marks.append(Theory(SHOWN, late / workers, "m workers: 4σ²/(3mt)"))
     sentence = f"{workers} workers, within twice all-reduce's error: {told}. From there on the graph costs nothing."
     return Picture(marks, sentence)
 
@@ -164,21 +180,24 @@ def transient_picture(workers, spread):
 TOLD = ("exponential", "one peer", "torus", "ring")
 
 
-def _settled(errors, best):
-    """The first round from which on the error stays within twice the best; None if there is none."""
-    outside = np.flatnonzero(errors > 2 * best)
-    last = outside[-1] + 1 if outside.size else 0
-    return None if last == len(errors) else last + 1
-
-
 def _when(t):
-    return "not by 10,000" if t is None else f"from round {float(f'{t:.2g}'):,.0f}"
+    return f"from round {float(f'{t:.2g}'):,.0f}" if np.isfinite(t) else "not by 10,000"
 
 
 # ---- which graph for which budget -----------------------------------------------------------------------
 
 DEGREE = {"complete": 15, "exponential": 7, "one peer": 1, "torus": 4, "ring": 2}  # of 16 workers
 COMPUTE = 0.01  # seconds a gradient
+
+
+TARGETS = {"0.1": 0.1, "0.01": 0.01, "0.001": 0.001}
+
+
+@kept(TARGETS.values(), SPREADS.values())
+def rounds_to(target, spread):
+    """Rounds to a target for each of `NETWORKS` on 16 workers, (6,); infinite where it takes more than `LAST`."""
+    there = expected_errors(M, spread) <= target
+    return np.where(there.any(1), there.argmax(1) + 1.0, np.inf)
 
 
 def budget(target, spread, latency, size):
@@ -200,9 +219,7 @@ def budget(target, spread, latency, size):
     rounds, bytes, seconds : arrays, shape (6,)
         Infinite where the target is not reached in `LAST` rounds.
     """
-    errors = expected_errors(M, spread)
-    there = errors <= target
-    rounds = np.where(there.any(1), there.argmax(1) + 1.0, np.inf)
+    rounds = rounds_to(target, spread)
     ways = (costs.all_reduce(name, M, size, latency, 8 / 1.25e9) for name in ("ring", "halving_doubling"))
     heard = np.array([DEGREE[name] for name in NETWORKS[1:]])
     sent = 8 * size * np.r_[2 * (M - 1), M * heard]
@@ -266,7 +283,7 @@ transient_explorer = Explorer(
 budget_explorer = Explorer(
     title="Which graph for which budget",
     controls=[
-        Choice("target", "squared error to reach", {"0.1": 0.1, "0.01": 0.01, "0.001": 0.001}, start=0.01),
+        Choice("target", "squared error to reach", TARGETS, start=0.01),
         Choice("spread", "data", SPREADS, start=3.0),
         Slider("latency", "latency of a message", decades(1e-5, 0.1), start=2e-3, unit="s"),
         Slider("size", "numbers in the model", [10**k for k in range(2, 10)], start=10**6),

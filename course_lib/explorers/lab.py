@@ -83,13 +83,18 @@ class Run:
 @lru_cache(maxsize=100)
 def broken_run(damage, seed=0):
     """A run on a healthy cluster until `BREAK`, and from there, state and clocks kept, on a damaged one."""
-    healthy = Damage().cluster(seed)
-    state, records = _follow(parameter_server_sgd(healthy, STEP), healthy, BREAK)
+    healthy, state, records = _until_it_breaks(seed)
     ill = damage.cluster(seed)
     ill.restore(healthy.state() | {"luck": ill.state()["luck"]})
     _, later = _follow(parameter_server_sgd(ill, STEP, start=state), ill, UNTIL)
     seconds, loss = np.array(records + later[1:]).T
     return Run(healthy.trace() + ill.trace(), seconds, loss)
+
+
+@lru_cache(maxsize=20)
+def _until_it_breaks(seed):
+    healthy = Damage().cluster(seed)
+    return healthy, *_follow(parameter_server_sgd(healthy, STEP), healthy, BREAK)
 
 
 def _follow(steps, cluster, until):
@@ -162,7 +167,8 @@ lab_explorer = Explorer(
         "corrupt": {"liars": 2},
     },
     prediction=Prediction(
-        "Two of eight workers begin to send the opposite of their gradient. What will the trace show?",
+        "Two of eight workers begin to send the opposite of their gradient. What will the trace show? (Answer, and "
+        "press \"corrupt\".)",
         ["longer bars on two rows", "gaps", "nothing at all"],
     ),
 )  # fmt: skip

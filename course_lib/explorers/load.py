@@ -1,5 +1,6 @@
 """Lecture 08: who gets how much of a batch, how fine to cut it, and which all-reduce suits machines in racks."""
 
+from collections import Counter
 from functools import cache
 
 import numpy as np
@@ -21,6 +22,7 @@ from course_lib.explorers import (
     quantity,
     spans,
 )
+from course_lib.explorers.kept import kept
 from course_lib.methods import (
     adaptive_batch_sgd,
     balanced_sgd,
@@ -126,7 +128,7 @@ LOOKS = {
 }
 
 
-@cache
+@kept(["queue"], LOADS, [False, True])
 def round_seconds(plan, load, varies, smoothing=None):
     """Seconds of each of the first rounds of a plan."""
     base = ShiftedExponential(0.5, 0.5) if varies else Constant(1.0)
@@ -153,7 +155,7 @@ def shares_picture(load, varies, smoothing):
     -------
     Picture
     """
-    seconds = {plan: round_seconds(plan, load, varies, smoothing if plan == "measured" else None) for plan in PLANS}
+    seconds = {plan: round_seconds(plan, load, varies, *[smoothing] * (plan == "measured")) for plan in PLANS}
     t = np.arange(1, ROUNDS + 1)
     marks = [Curve(t, seconds[plan], drawstyle="steps-mid", **LOOKS[plan]) for plan in PLANS]
     total = {LOOKS[plan]["label"].split(",")[0]: float(s.sum()) for plan, s in seconds.items()}
@@ -172,22 +174,22 @@ SIZES = np.array(decades(1e3, 1e9))
 
 @cache
 def _messages(algorithm, racks):
-    """Who writes to whom in each round of an all-reduce of one byte: list of (source, target, share of the vector)."""
+    """How often each round of an all-reduce occurs, and who writes to whom in it: (times, source, target, share)."""
     wires, network = Racks(racks, WORKERS // racks), collectives.Network(WORKERS)
     wires.algorithms[algorithm](network, np.zeros((WORKERS, 16 * WORKERS)))
     log = np.array(network.log)
-    return [log[log[:, 0] == r, 1:] / [1, 1, 16 * WORKERS] for r in range(network.rounds)]
+    often = Counter(tuple(map(tuple, log[log[:, 0] == r, 1:])) for r in range(network.rounds))
+    return [(times, *(np.array(messages) / [1, 1, 16 * WORKERS]).T) for messages, times in often.items()]
 
 
 def rack_seconds(algorithm, racks, slower, latency):
     """Seconds of an all-reduce for every size of the vector in `SIZES`."""
     inside, uplink = Link(1e-5, 1e9), Link(latency, 1e9 / slower)
     wires = Racks(racks, WORKERS // racks, inside, uplink)
-    rounds = _messages(algorithm, racks)
     total = np.zeros(len(SIZES))
-    for source, target, share in (r.T for r in rounds):
+    for often, source, target, share in _messages(algorithm, racks):
         ends = source.astype(int), target.astype(int)
-        total += [wires.round_seconds(*ends, size * share) for size in SIZES]
+        total += [often * wires.round_seconds(*ends, size * share) for size in SIZES]
     return total
 
 
@@ -262,8 +264,8 @@ shares_explorer = Explorer(
         "load wanders": {"load": "load wanders"},
     },
     prediction=Prediction(
-        "Shares cut to the machines' speeds make a round twice as quick as equal ones. In round 15 the fastest machine "
-        "slows down to a fifth. From then on the fitted shares are ...",
+        "Shares cut to the machines' speeds make a round twice as quick as equal ones. After a quarter of a second the "
+        "fastest machine slows down to a fifth. From then on the fitted shares are ...",
         ["still quicker than equal ones", "as quick", "slower than equal ones"],
     ),
 )

@@ -8,6 +8,7 @@ from course_lib import bounds, costs, data, plots
 from course_lib.clusters import Link, SimulatedCluster
 from course_lib.experiment import run
 from course_lib.explorers import Axes, Choice, Curve, Explorer, Picture, Points, Prediction, Slider, quantity
+from course_lib.explorers.kept import kept
 from course_lib.methods import local_sgd
 from course_lib.problems import Quadratic, SoftmaxRegression
 
@@ -105,13 +106,13 @@ def digits_of(alpha):
     return SoftmaxRegression(*rows, 1e-3, weights="pooled", test=(digits.test_features, digits.test_labels))
 
 
-@cache
-def digits_runs(alpha):
-    """One run for each K, of 256 local steps; seconds are put on it later, as they alone depend on the link."""
+@kept(ALPHAS, LOCAL_STEPS)
+def digits_run(alpha, local_steps):
+    """Rounds, bytes and accuracy of a run of 256 local steps; seconds alone depend on the link."""
     cluster = SimulatedCluster(digits_of(alpha), batch_size=16)
-    return {
-        K: run(local_sgd(cluster, 0.2, K), STEPS // K, record_every=max(1, 8 // K), quiet=True) for K in LOCAL_STEPS
-    }
+    method, every = local_sgd(cluster, 0.2, local_steps), max(1, 8 // local_steps)
+    history = run(method, STEPS // local_steps, record_every=every, quiet=True)
+    return history.rounds, history.bytes, history.accuracy
 
 
 def digits_picture(alpha, clock, network):
@@ -129,16 +130,14 @@ def digits_picture(alpha, clock, network):
     -------
     Picture
     """
-    runs, marks, needed = {a: digits_runs(a) for a in ALPHAS}[alpha], [], {}  # the first picture pays for all
-    link = NETWORKS[network]
+    link, marks, needed = NETWORKS[network], [], {}
     message = costs.all_reduce("ring", CLIENTS, 650, link.latency, 8 / link.bandwidth).seconds
-    for k, (K, history) in enumerate(runs.items()):
-        clocks = vars(history) | {"seconds": history.rounds * (K * 1e-3 + message)}
-        reading = np.asarray(clocks[clock], float)
-        reading = reading / 1e6 if clock == "bytes" else reading
-        marks.append(Curve(np.maximum(reading, FIRST[clock]), history.accuracy, **plots.series(k, f"K = {K}")))
-        there = history.accuracy >= TARGET
-        needed[K] = float(clocks[clock][there.argmax()]) if there.any() else np.inf
+    for k, K in enumerate(LOCAL_STEPS):
+        rounds, size, accuracy = digits_run(alpha, K)
+        reading = {"rounds": rounds, "bytes": size / 1e6, "seconds": rounds * (K * 1e-3 + message)}[clock]
+        marks.append(Curve(np.maximum(reading, FIRST[clock]), accuracy, **plots.series(k, f"K = {K}")))
+        there = accuracy >= TARGET
+        needed[K] = float(reading[there.argmax()]) if there.any() else np.inf
     best = min(needed, key=needed.get)
     if np.isfinite(needed[best]):
         answer = f"K = {best} is first to 96 per cent"

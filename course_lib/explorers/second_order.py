@@ -8,6 +8,7 @@ from course_lib import bounds, plots
 from course_lib.clusters import SimulatedCluster
 from course_lib.compressors import SymmetricRank
 from course_lib.explorers import Axes, Choice, Explorer, Picture, Prediction, Slider, bars, quantity
+from course_lib.explorers.kept import kept
 from course_lib.methods import fednl, giant, lbfgs, newton
 from course_lib.problems import Quadratic
 
@@ -18,6 +19,8 @@ NAMES = {
     "giant": "GIANT", "newton": "Newton",
 }  # fmt: skip
 TOP = SymmetricRank(1)
+SIZES, CONDITIONS = [5, 20, 50], [3, 10, 30, 100, 300, 1000, 3000, 10_000, 100_000]
+SPREADS = [0, 0.1, 0.2, 0.5, 1.0, 1.5, 2.0]
 STEPS = {"line search": None, "always 1": 1.0}
 
 
@@ -71,7 +74,7 @@ def curved_steps(make, problem):
             return np.inf
 
 
-@cache
+@kept(SIZES, CONDITIONS, SPREADS, STEPS)
 def steps(d, condition, spread, step):
     """Steps of each of `NAMES`."""
     problem, values, error = instance(d, condition, spread)
@@ -124,9 +127,9 @@ FRAME = {"xlabel": "", "ylabel": "", "xlim": (-0.7, 5.7), "yscale": "log", "xtic
 bill_explorer = Explorer(
     title="Rounds and words of second-order methods",
     controls=[
-        Choice("d", "parameters", [5, 20, 50], start=20),
-        Slider("condition", "condition number", [3, 10, 30, 100, 300, 1000, 3000, 10_000, 100_000], start=1000),
-        Slider("spread", "how unlike the workers' Hessians are", [0, 0.1, 0.2, 0.5, 1.0, 1.5, 2.0], start=0.1),
+        Choice("d", "parameters", SIZES, start=20),
+        Slider("condition", "condition number", CONDITIONS, start=1000),
+        Slider("spread", "how unlike the workers' Hessians are", SPREADS, start=0.1),
         Choice("step", "step size", list(STEPS), start="line search"),
     ],
     axes=[
@@ -139,8 +142,8 @@ bill_explorer = Explorer(
         "small and easy": {"condition": 3, "d": 5},
     },
     prediction=Prediction(
-        "The condition number grows from 1,000 to 100,000. What happens to GIANT's rounds, with workers almost alike?",
+        "The condition number grows from 1,000 to 100,000. What happens to GIANT's rounds, with workers almost alike? "
+        "(Answer, then move the slider.)",
         ["they grow a hundredfold", "they grow tenfold", "they hardly change"],
     ),
-    live=False,
 )  # fmt: skip

@@ -172,8 +172,8 @@ def _memory(rate, w):
 
     The slowest modes count one by one, the others by groups of equal size.
     """
-    w = np.sort(w)[::-1]
-    groups = [*w[:SLOWEST, None], *np.array_split(w[SLOWEST:], SLOWEST if len(w) > 2 * SLOWEST else 1)]
-    share = np.array([len(group) for group in groups if len(group)]) / (len(w) + 1)
-    typical = np.array([group.mean() for group in groups if len(group)])
-    return (typical / (1 - typical + rate[..., None] * typical)) @ share
+    rest = max(len(w) - SLOWEST, 0)
+    parts = SLOWEST if rest > SLOWEST else min(rest, 1)
+    sizes = np.r_[np.ones(len(w) - rest, int), (rest + np.arange(parts)) // max(parts, 1)]
+    typical = np.add.reduceat(np.sort(w)[::-1], np.cumsum(sizes) - sizes) / sizes
+    return (typical / (1 - typical + rate[..., None] * typical)) @ sizes / (len(w) + 1)

@@ -356,10 +356,12 @@ def test_power_sgd_is_exact_up_to_its_rank_and_a_projection_beyond():
 
 
 def test_power_sgd_at_its_worst_keeps_rank_over_size():
-    x = np.eye(5).ravel()  # all singular values equal
-    c = PowerSGD(2, columns=5)
-    errors = ((sample(c, x, 100) - x) ** 2).sum(1)
-    assert c.delta(25) == 2 / 5 and np.allclose(errors, 5 * (1 - c.delta(25)), rtol=1e-9)
+    for rows, columns in ((5, 5), (3, 5), (5, 3)):
+        x, smaller = np.eye(rows, columns).ravel(), min(rows, columns)  # all singular values equal
+        c = PowerSGD(2, columns)
+        errors = ((sample(c, x, 100) - x) ** 2).sum(1)
+        assert c.delta(rows * columns) == 2 / smaller
+        assert np.allclose(errors, smaller * (1 - c.delta(rows * columns)), rtol=1e-9)
 
 
 def test_an_unbiased_compressor_shrunk_is_contractive():

@@ -142,15 +142,23 @@ for k in (100, 50, 20, 5):
     print(f"k = {k:3}, 1 + ω = {more:2.0f}: {rounds:3.0f} rounds, {k * rounds:.0f} words")
 
 # %% [markdown]
-# Twenty times fewer words a round, twenty times the rounds, and the same words in the end. To gain, one needs
-# *averaging* ($m$ independent errors: $\omega/m$), *structure* (a few coordinates that matter: top-$k$), or *coding*
-# (QSGD's $\omega$ is small at 3 bits a number).
-#
+# Twenty times fewer words a round, twenty times the rounds, and no fewer words in the end. To gain, one needs
+# *averaging* ($m$ independent errors: $\omega/m$), *structure* (a few coordinates that matter: top-$k$), or *coding*:
+# QSGD with $\sqrt d$ levels sends every number, roughly.
+
+# %%
+dense = np.random.default_rng(0).normal(size=4096)
+fine = QSGD(64)  # the root of 4096
+size = 8 * fine.size(dense, np.random.default_rng(1)) / dense.size
+print(f"{size:.1f} bits a number instead of 64, and ω = {fine.omega(4096):.2f}")
+
+# %% [markdown]
 # **3. The rate is multiplicative.**
 #
-# **Theorem card 3.1: convex, unbiased compression.** *(two lines from the standard proof)* Let $f$ be convex,
-# $\|x_0-x^*\|\le R$, $\mathbb E\|g_t\|^2\le G^2$, $C$ unbiased with $\omega$, and $\eta=R/(G\sqrt{(1+\omega)T})$.
-# Then
+# **Theorem card 3.1: convex, unbiased compression.** *(two lines from the standard proof)* Let $f$ be convex, smooth
+# or not, $g_t$ an unbiased (sub)gradient at $x_t$ with $\mathbb E\|g_t\|^2\le G^2$, $\|x_0-x^*\|\le R$, $C$ unbiased
+# with $\omega$, $x_{t+1}=x_t-\eta\,C(g_t)$ and $\eta=R/(G\sqrt{(1+\omega)T})$. Then the mean $\bar x_T$ of
+# $x_0,\dots,x_{T-1}$ satisfies
 #
 # $$\mathbb Ef(\bar x_T)-f^*\le RG\sqrt{(1+\omega)/T}.$$
 #
@@ -178,7 +186,8 @@ holds("card 3.1", measured, bounds.compressed_convex(T, d / kept - 1, G=1.0, R=1
 #
 # $$\mathbb E\|x_t-x^*\|^2\le(1-\eta\mu)^t\|x_0-x^*\|^2+\frac{2\eta\,\omega\,\zeta_*^2}{\mu m}.$$
 #
-# (If all $\nabla f_i(x^*)=0$, the factor 2 in the step is not needed; so the explorer's theory says $1+\omega/m$.)
+# Gradients on $b$ samples of variance $\sigma^2$ add $\frac{\eta(1+\omega)\sigma^2}{\mu mb}$. (If all
+# $\nabla f_i(x^*)=0$, the factor 2 in the step is not needed; so the explorer's theory says $1+\omega/m$.)
 #
 # The floor is there without any noise in the gradients: at the optimum the workers' gradients cancel, but their
 # *compressed* gradients do not. DIANA therefore sends what is *new*, the gradient minus a shift $h_i$ that both ends
@@ -296,7 +305,8 @@ fig
 
 # %% [markdown]
 # **Theorem card 3.4: error feedback.** *(Stich, Cordonnier and Jaggi 2018; Karimireddy et al. 2019)* Let $f$ be
-# $L$-smooth, $C$ contractive with $\delta$, and $\mathbb E\|g\|^2\le G^2$. Then
+# $L$-smooth, $C$ contractive with $\delta$, the workers' gradients unbiased with $\mathbb E\|g_i\|^2\le G^2$, $\eta$
+# constant, and all memories zero at first. Then each worker's memory has
 # $\mathbb E\|e_t\|^2\le\frac{4(1-\delta)}{\delta^2}\eta^2G^2$, and with $\Delta=f(x_0)-\inf f$
 #
 # $$\frac1T\sum_{t<T}\mathbb E\|\nabla f(x_t)\|^2\le
@@ -305,8 +315,9 @@ fig
 # Compression stands in the $\eta^2$ term alone: with $\eta\sim1/\sqrt T$ it is free at leading order. Take home that
 # square, not the constant: $\delta$ is a worst case, and the bound lies far above what happens.
 #
-# **Theorem card 3.5: EF21.** *(Richtárik, Sokolov and Fatkhullin 2021)* With $\theta=1-\sqrt{1-\delta}$,
-# $\tilde L^2=\frac1m\sum_iL_i^2$ and $\eta\le1/(L+\tilde L\sqrt{1-\delta}/\theta)$,
+# **Theorem card 3.5: EF21.** *(Richtárik, Sokolov and Fatkhullin 2021)* Let $f$ be $L$-smooth, the $f_i$
+# $L_i$-smooth, $C$ contractive with $\delta$, and gradients exact. With $\theta=1-\sqrt{1-\delta}$,
+# $\tilde L^2=\frac1m\sum_iL_i^2$, $\eta\le1/(L+\tilde L\sqrt{1-\delta}/\theta)$ and $G_{i,0}$ the first messages,
 #
 # $$\frac1T\sum_{t<T}\|\nabla f(x_t)\|^2\le
 # \frac{2\Delta}{\eta T}+\frac1{\theta T}\cdot\frac1m\sum_i\|G_{i,0}-\nabla f_i(x_0)\|^2.$$
@@ -443,7 +454,7 @@ for name, scheme in chosen.items():
     print(f"{name:16} {slow:4.0f} ms at 1 MB/s, {fast:4.0f} ms at 10 GB/s")
 
 # %% [markdown]
-# Where bytes are slow, compression wins more than fourfold, though not rand-$k$, whose rounds eat the gain. On the
+# Where bytes are slow, compression wins about fourfold, though not rand-$k$, whose rounds eat the gain. On the
 # fast network it *loses*, every scheme of it: messages cost almost nothing there, every extra round is paid in full,
 # and sending to everyone takes one message more than a good all-reduce. (The simulator does not even charge the time
 # to compress.)

@@ -1,9 +1,11 @@
 """Real MPI ranks compute what the simulator computes, to the last bit; run by mpiexec, this file is what they do."""
 
 import os
+import pickle
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,6 +32,7 @@ from course_lib.methods import (
     stale_synchronous_sgd,
     sync_sgd,
 )
+from course_lib.planner import reality, seconds
 from course_lib.problems import LogisticRegression
 
 TEAMS = [(4, 4), (4, 8), (3, 8), (2, 16), (1, 5)]  # ranks, workers
@@ -103,6 +106,9 @@ def on_ranks(folder):
         if world.rank == 0:
             history.save(f"{folder}/{name('dsgd', 4, CROWD, reproducible)}")
     refusals(MPICluster, folder)
+    found = reality.measured(problem, rounds=5)
+    if world.rank == 0:
+        Path(folder, "steps.pickle").write_bytes(pickle.dumps(found))
     main(["run", "dsgd", "step_size=0.2", "W=ring", "--rounds", "5", "--out", f"{folder}/command"])
 
 
@@ -224,6 +230,20 @@ def test_a_link_is_fitted_exactly_where_there_is_no_noise():
     fitted = fit_link(SIZES, [link.seconds(size) for size in SIZES])
     np.testing.assert_allclose([fitted.latency, fitted.bandwidth], [3e-5, 2e9], rtol=1e-9)
     assert fit_link([1, 2], [2.0, 1.0]) == Link(1.5, np.inf)  # noise: longer messages were quicker
+
+
+def test_the_planner_is_held_against_measured_steps(ran):
+    """The structure alone: what a busy machine measures is its own affair."""
+    found = pickle.loads((ran / "steps.pickle").read_bytes())
+    assert [team["ranks"] for team in found] == [2, 3, 4]
+    for team in found:
+        own = {name: team[name] for name in ("d", "ranks", "link", "compute")}
+        forecasts = reality.predicted(**own)
+        assert set(forecasts) == set(team["steps"]) == {"sync", "decentralised"}
+        assert min(team["steps"].values()) > 0
+        for forecast in forecasts.values():  # a step is the gradients, and then the wires as fitted
+            assert forecast.round > seconds.mean(team["compute"]) > 0
+            assert forecast.parts["latency"] >= team["link"].latency
 
 
 def test_mistakes_are_told_in_words(ran):

@@ -8,11 +8,13 @@ from scipy.linalg import solve_discrete_lyapunov
 
 from course_lib import bounds, costs, planner
 from course_lib.__main__ import main
-from course_lib.clusters import Constant, Exponential, Pareto, ShiftedExponential, Speeds
+from course_lib.clusters import Constant, Exponential, Link, Pareto, ShiftedExponential, SimulatedCluster, Speeds
+from course_lib.clusters.measuring import fit_compute
 from course_lib.errors import CourseError
 from course_lib.explorers.planner import planner_explorer
-from course_lib.planner import rounds, seconds
+from course_lib.planner import Job, reality, rounds, seconds
 from course_lib.planner.rehearsal import rehearse
+from course_lib.problems import Quadratic
 
 SMALL = {"parameters": 24, "workers": 12, "latency": 1e-3, "bandwidth": 1e5, "word": 8, "condition": 10.0}
 MACHINES = {
@@ -57,6 +59,25 @@ def test_rounds_of_sync_sgd_are_those_of_the_exact_recursion():
         second = second + forecast.step_size**2 * job.variance / 8
         losses.append(job.curvatures @ second / 2)
     assert losses[-1] <= job.target < losses[-2]
+
+
+@pytest.mark.parametrize("ranks", [2, 3, 4])
+def test_what_it_says_of_a_step_on_a_few_ranks_is_what_the_simulator_does(ranks):
+    """The methods and machines that are run on real ranks, here with machines that are as the planner thinks."""
+    link, rounds = Link(2e-4, 1e7), 1000
+    problem = Quadratic(np.ones((ranks, 50, 1)) * np.eye(50), np.zeros((ranks, 50)))
+    for compute in (Constant(1e-3), ShiftedExponential(2e-4, 5e-4)):
+        for family, forecast in reality.predicted(50, ranks, link, compute).items():
+            options = {"all_reduce": seconds.reduced(Job(50, ranks, 2e-4, 1e7, compute, word=8))[1]}
+            cluster = SimulatedCluster(problem, compute=compute, link=link, **options)
+            for _ in zip(range(rounds + 1), reality.STEPS[family](cluster)):
+                pass
+            assert forecast.round == pytest.approx(cluster.seconds / rounds, rel=0.1)
+
+
+def test_compute_times_are_fitted_by_their_least_and_their_mean():
+    assert fit_compute([1.0, 2.0, 6.0]) == ShiftedExponential(1.0, 2.0)
+    assert fit_compute([2.0, 2.0]) == Constant(2.0)
 
 
 @pytest.mark.parametrize("tau", [1, 5, 30])

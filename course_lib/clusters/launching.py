@@ -78,6 +78,11 @@ def mpiexec():
     return shutil.which("mpiexec", path=os.pathsep.join([beside, os.environ.get("PATH", "")]))
 
 
+def cores():
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
 class Nobody:
     """What `launch` returns where real processes cannot be had."""
 

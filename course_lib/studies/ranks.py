@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 
-from course_lib.clusters.launching import OPEN_MPI, mpiexec
+from course_lib.clusters.launching import OPEN_MPI, cores, mpiexec
 from course_lib.errors import CourseError
 from course_lib.methods import sync_sgd
 from course_lib.studies.digits import digits, pace, steps_to
@@ -61,7 +61,7 @@ def on_rank(seed, batch, step_size, goal):
     rounds = steps_to(sync_sgd(MPICluster(problem, **own), step_size), problem, goal, 1000)
     fast = MPICluster(problem, **own, reproducible=False)
     paces = [pace(sync_sgd, fast, step_size, steps=ROUNDS) for _ in range(BLOCKS)]
-    return {"rounds": rounds, "paces": paces, "cores": len(os.sched_getaffinity(0))}
+    return {"rounds": rounds, "paces": paces, "cores": cores()}
 
 
 if __name__ == "__main__":

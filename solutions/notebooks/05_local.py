@@ -276,7 +276,7 @@ run(fedavg(SimulatedCluster(phones), 0.1, 4, sample=10, dropout=0.1), 120, recor
 # \quad\Longrightarrow\quad K^*=\sqrt{\frac{2\Delta C}{\eta^3L^2\sigma^2T}}.$$
 #
 # Dear messages ask for many local steps, and a long budget for few: early one should be fast, late one should be
-# right. That is why **AdaComm** lets $K$ shrink: $K_l=\lceil\sqrt{F(x_l)/F(x_0)}\,K_0\rceil$ (exercise 5). The
+# right. That is why **AdaComm** lets $K$ shrink: $K_l=\lceil\sqrt{f(x_l)/f(x_0)}\,K_0\rceil$ (exercise 5). The
 # formula knows noise alone; drift comes on top, so trust its direction, not its digits. Measured: 20 runs for each of
 # seven $K$, with messages that cost 20 steps.
 
@@ -370,13 +370,17 @@ for difference in (0.0, 1.0):
 # | clients differ, all take part often | SCAFFOLD, or mini-batches of the same size |
 # | many clients, each seen once | FedAvg on a sample, small steps; clients cannot keep a $c_i$ |
 #
+# Next: exercises [5](../exercises/05_adaptive_communication.ipynb) and [6](../exercises/06_heterogeneity.ipynb), then
+# [lecture 6](06_decentralized.ipynb), which does without the server.
+#
 # ## Reading
 #
 # - B. McMahan et al. (2017), *Communication-efficient learning of deep networks from decentralized data*, AISTATS.
 #   FedAvg; read its experiments on how much $K$ buys.
 # - S. U. Stich (2019), *Local SGD converges fast and communicates little*, ICLR. The first proof that $K$ sits in the
-#   lower order; A. Khaled, K. Mishchenko and P. Richtárik (2020), *Tighter theory for local SGD on identical and
-#   heterogeneous data*, AISTATS, does without bounded gradients.
+#   lower order.
+# - A. Khaled, K. Mishchenko and P. Richtárik (2020), *Tighter theory for local SGD on identical and heterogeneous data*,
+#   AISTATS. The same without bounded gradients.
 # - S. P. Karimireddy et al. (2020), *SCAFFOLD: stochastic controlled averaging for federated learning*, ICML. Section 2
 #   draws client drift better than we do.
 # - B. Woodworth et al. (2020), *Is local SGD better than minibatch SGD?*, ICML, and *Minibatch vs local SGD for

@@ -130,10 +130,11 @@ for history in (sync, backup):
 # %% [markdown]
 # Three times as fast, and no nine was ever seen: the loss curve of the nine other machines looks fine.
 #
-# **Theorem card 7.2: where backup workers go.** *(proved: one line of expectation)* Let $p_i$ be the share of the rounds'
-# results that worker $i$ contributes, the probability to be among the first $m-b$ divided by $m-b$. In expectation the
-# step is along $\sum_ip_i\nabla f_i$: the method aims at the minimiser of $\sum_ip_if_i$, **however small the step**. It is right if speeds are
-# alike, or if all machines hold alike data. Below, four machines, two of them slow, whose $f_i(x)=\frac12(x-i)^2$:
+# **Theorem card 7.2: where backup workers go.** *(proved: one line of expectation)* Let $p_i$ be the share of the
+# rounds' results that worker $i$ contributes, the probability to be among the first $m-b$ divided by $m-b$. In
+# expectation the step is along $\sum_ip_i\nabla f_i$: the method aims at the minimiser of $\sum_ip_if_i$, **however
+# small the step**. It is right if speeds are alike, or if all machines hold alike data. Below, four machines, two of
+# them slow, whose $f_i(x)=\frac12(x-i)^2$:
 
 # %%
 centres = problems.Quadratic(np.ones((4, 1, 1)), np.arange(4.0)[:, None])
@@ -149,10 +150,10 @@ print(f"minimiser of f {centres.optimum().item():.2f}")
 # ### Two cures that drop nothing
 #
 # Both need the slow machine's data on another one, too. **Speculation** (Dean and Ghemawat 2004): when all but $c$ are
-# done, idle machines begin the last $c$ gradients again, and the earlier copy counts. For
-# memoryless times it halves the wait for the last $c$: $T(H_m-\frac12H_c)$ instead of $TH_m$. **Gradient coding** (Tandon et al. 2017): each machine holds
-# $s+1$ shares of the data, and sends *one* vector, a mixture $\sum_jB_{ij}g_j$ of its shares' gradients. Any $m-s$ such
-# vectors determine $\sum_jg_j$ **exactly**:
+# done, idle machines begin the last $c$ gradients again, and the earlier copy counts. For memoryless times it halves
+# the wait for the last $c$: $T(H_m-\frac12H_c)$ instead of $TH_m$. **Gradient coding** (Tandon et al. 2017): each
+# machine holds $s+1$ shares of the data, and sends *one* vector, a mixture $\sum_jB_{ij}g_j$ of its shares' gradients.
+# Any $m-s$ such vectors determine $\sum_jg_j$ **exactly**:
 
 # %%
 code = coding.Cyclic(5, stragglers=2, seed=12)
@@ -208,9 +209,10 @@ for name, history in cures.items():
 plots.convergence(cures, against="seconds")
 
 # %% [markdown]
-# The exact ones end at the same model, up to rounding; speculation is the quickest of these. **The price of coding is work**: every machine computes $s+1$ times as
-# much. That pays where one machine is many times slower, and not where times are memoryless: a round takes
-# $T(s+1)(H_m-H_s)$ seconds instead of $TH_m$, more from four machines on with $s=1$. The explorer above shows both.
+# The exact ones end at the same model, up to rounding; speculation is the quickest of these. **The price of coding is
+# work**: every machine computes $s+1$ times as much. That pays where one machine is many times slower, and not where
+# times are memoryless: a round takes $T(s+1)(H_m-H_s)$ seconds instead of $TH_m$, more from four machines on with
+# $s=1$. The explorer above shows both.
 #
 # ## Dead
 #
@@ -339,9 +341,9 @@ explorers.checkpoint_explorer
 #
 # $$\frac{\text{wall time}}{\text{useful time}}=\frac{M\,e^{R/M}\big(e^{(\tau+\delta)/M}-1\big)}{\tau},\qquad \tau^*=M\big(1+W_0(-e^{-1-\delta/M})\big)\approx\sqrt{2\delta M},$$
 #
-# $W_0$ Lambert's function. The root is Young's; for $\delta<2M$ Daly adds two terms,
-# $\sqrt{2\delta M}\big[1+\frac13\sqrt{\frac\delta{2M}}+\frac19\frac\delta{2M}\big]-\delta$. $M$ is that of the *job*: with 1000 machines a
-# thousandth of a machine's.
+# $W_0$ Lambert's function. The root is Young's; for $\delta<2M$ Daly adds two terms, $\sqrt{2\delta
+# M}\big[1+\frac13\sqrt{\frac\delta{2M}}+\frac19\frac\delta{2M}\big]-\delta$. $M$ is that of the *job*: with 1000
+# machines a thousandth of a machine's.
 #
 # **Your turn: a review.** To hold the theorem against a measurement, a colleague, or their assistant, wrote this job of
 # so many `segments`, each `interval` seconds of work and `save` to save it. `lives` are the seconds from one failure to
@@ -423,9 +425,9 @@ for save, between in ((1, 100), (5, 60), (40, 60)):
 # that nobody else has, where failures are not independent (a rack, a bad release: then $M$ means nothing), or when half
 # of the workers collude. Evidence: the nines of this lecture; bit-exact resume; wall time against the formula.
 #
-# *Rubric (10):* 3 three classes of faults with their governing quantities ($s+1$ replication or $H_m-H_b$; $\sqrt{2\delta M}$;
-# $f<\frac m2$); 3 conditions *and* a case in which the design fails; 2 a formula with units; 2 evidence (experiment or
-# source). At most 6 without a case of failure.
+# *Rubric (10):* 3 three classes of faults with their governing quantities ($s+1$ replication or $H_m-H_b$;
+# $\sqrt{2\delta M}$; $f<\frac m2$); 3 conditions *and* a case in which the design fails; 2 a formula with units; 2
+# evidence (experiment or source). At most 6 without a case of failure.
 # ### END SOLUTION
 
 # %% [markdown]
@@ -452,5 +454,6 @@ for save, between in ((1, 100), (5, 60), (40, 60)):
 # - R. Tandon, Q. Lei, A. G. Dimakis and N. Karampatziakis (2017), *Gradient coding: avoiding stragglers in distributed
 #   learning*, ICML. Both codes, and the proof that $s+1$ is needed.
 # - J. T. Daly (2006), *A higher order estimate of the optimum checkpoint interval for restart dumps*, Future Generation
-#   Computer Systems 22. The model of card 7.4; J. W. Young (1974), *A first order approximation to the optimum
-#   checkpoint interval*, Communications of the ACM 17, is two pages.
+#   Computer Systems 22. The model of card 7.4.
+# - J. W. Young (1974), *A first order approximation to the optimum checkpoint interval*, Communications of the ACM 17.
+#   Two pages.

@@ -72,8 +72,8 @@ with attempt():
     print("median:", CoordinateMedian()(told)[0].round(2))
 
 # %% [markdown]
-# With the mean, one of a hundred decides. So the server must not believe everyone. Six rules, one addition, and the condition
-# under which each is proved to stand:
+# With the mean, one of a hundred decides. So the server must not believe everyone. Six rules, one addition, and the
+# condition under which each is proved to stand:
 #
 # | rule | returns | condition |
 # |---|---|---|
@@ -112,7 +112,8 @@ check("byzantine-limits", most_liars)
 # - **Krum**'s winner is at most $\big(1+2\sqrt{\frac{m-f-2}{m-2f-1}}\big)\,r$ from $z$: a liar can win only with $m-2f-1$
 #   honest neighbours.
 #
-# *Loosely said elsewhere:* "tolerates $f$ faults". It does not say how well: within a few $r$ all of them may be led astray.
+# *Loosely said elsewhere:* "tolerates $f$ faults". It does not say how well: within a few $r$ all of them may be led
+# astray.
 #
 # Measured: how far liars get from any distance, and how many of fifteen carry a rule away for good.
 
@@ -275,17 +276,17 @@ results = {
 shaded(results, ["nobody", "mimic", "labels"], lambda percent: (97 - percent) / 50, ".0f")
 
 # %% [markdown]
-# Look at the first column: **nobody lies**, and Krum is wrong on more than half of the images. It takes for liars those who are
-# only different. Averages over buckets differ less, which is what bucketing is for. (In the other columns five workers'
-# data are lost, and buckets of two are again beyond their condition.) But no cleverness
-# helps beyond a point:
+# Look at the first column: **nobody lies**, and Krum is wrong on more than half of the images. It takes for liars those
+# who are only different. Averages over buckets differ less, which is what bucketing is for. (In the other columns five
+# workers' data are lost, and buckets of two are again beyond their condition.) But no cleverness helps beyond a point:
 #
 # **Theorem card 7.6: no rule can.** *(an identity; the general order $\frac fm\zeta^2$: Karimireddy, He and Jaggi 2022)*
 #
 # Ten numbers arrive, eight zeros and two $c$, and two workers lie. If the two at $c$ do, the honest mean is $0$; if two
-# of those at zero do, it is $\frac{2c}8=\frac c4$. The server sees the same ten numbers, so whatever its rule answers is
-# off by $\frac c8$ at least in one of the two worlds. In the second the spread of the honest is
-# $\zeta^2=\frac3{16}c^2$ (mean squared distance from their mean): the squared error that nobody avoids, $\frac{c^2}{64}$, is $\frac1{12}\zeta^2$.
+# of those at zero do, it is $\frac{2c}8=\frac c4$. The server sees the same ten numbers, so whatever its rule answers
+# is off by $\frac c8$ at least in one of the two worlds. In the second the spread of the honest is
+# $\zeta^2=\frac3{16}c^2$ (mean squared distance from their mean): the squared error that nobody avoids,
+# $\frac{c^2}{64}$, is $\frac1{12}\zeta^2$.
 #
 # **Your turn: in general.** Of $m$ numbers that arrive, $m-f$ are zeros and $f$ are $c$; at most $f<\frac m2$ workers lie.
 # Which error can no rule avoid?

@@ -59,10 +59,10 @@ results.figure
 # who are there is a whole step, only noisier. Without a barrier a gradient that is missing is a step that is missing:
 # no round to lose where crashes are few, but where they are many, rounds among the living take less time.
 #
-# **Liars.** The mean falls to a crude lie, told by three. Krum shrugs at it, and falls to a subtle one that the mean hardly
-# notices: seven equal vectors near zero are each other's nearest neighbours, so Krum picks one of them. (With seven liars of
-# sixteen its own condition, $2f+2<m$, is violated, and that is the point: the attack knows it.) No rule is best
-# against every attack.
+# **Liars.** The mean falls to a crude lie, told by three. Krum shrugs at it, and falls to a subtle one that the mean
+# hardly notices: seven equal vectors near zero are each other's nearest neighbours, so Krum picks one of them. (With
+# seven liars of sixteen its own condition, $2f+2<m$, is violated, and that is the point: the attack knows it.) No rule
+# is best against every attack.
 #
 # ## Conclusions
 

@@ -521,6 +521,10 @@ network_explorer
 # | many workers, no memory to spare on them | QSGD, natural compression |
 # | a checkpoint is written | save memories and shifts, too: they are part of the state |
 #
+# Next: exercises [2](../exercises/02_compression.ipynb) and [3](../exercises/03_complexity.ipynb); every scheme over
+# again with error bars in [study 3](study_3_compression.ipynb); then [lecture 4](04_asynchronous.ipynb), where nobody
+# waits.
+#
 # ## Reading
 #
 # - F. Seide et al. (2014), *1-bit stochastic gradient descent and its application to data-parallel distributed

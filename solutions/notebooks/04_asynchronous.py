@@ -9,9 +9,9 @@
 # %% [markdown]
 # # 4. Asynchronous SGD
 #
-# **The question.** In lecture 2 all machines waited for the slowest, at every step. What if nobody waits? Each worker
-# sends its gradient when it is done, the server steps at once, and the worker goes on with the newest model. No
-# machine is ever idle. What does that buy, and what does it cost: does stale advice lead astray?
+# **The question.** In [lecture 2](02_synchronous.ipynb) all machines waited for the slowest, at every step. What if
+# nobody waits? Each worker sends its gradient when it is done, the server steps at once, and the worker goes on with
+# the newest model. No machine is ever idle. What does that buy, and what does it cost: does stale advice lead astray?
 #
 # Commit to a guess first. The chart shows who computes (blue) and who waits (grey), with a barrier and without.
 
@@ -266,9 +266,9 @@ for variance in (1.0, 1e-6):
 #
 # **Theorem card 4.4: where async goes.** *(an identity on quadratics)* If worker $i$ delivers the share $p_i$ of the
 # gradients, asynchronous SGD steps along $\sum_ip_i\nabla f_i$: it minimises $\sum_ip_if_i$, not $\frac1m\sum_if_i$.
-# For $f_i(x)=\frac12(x-b_i)^2$ the models that workers read average to $\sum_ip_ib_i$, up to
-# $\frac{x_0-x_T}{\eta T}$, for **every** step size. Harmless if all hold alike data; with different data *and* different speeds no
-# step size helps. The lesson's Algorithm 5.1, with $\nabla f_i$, is just this case.
+# For $f_i(x)=\frac12(x-b_i)^2$ the models that workers read average to $\sum_ip_ib_i$, up to $\frac{x_0-x_T}{\eta T}$,
+# for **every** step size. Harmless if all hold alike data; with different data *and* different speeds no step size
+# helps. The lesson's Algorithm 5.1, with $\nabla f_i$, is just this case.
 #
 # Speeds 4 : 2 : 1, optima 0, 0 and 3: the truth is 1, and $\sum_ip_ib_i=\frac37\approx0.43$. Two ways to mend it: a
 # **table** of everyone's last gradient at the server, which steps along the mean of all rows (IAG); or
@@ -392,12 +392,13 @@ print("bit for bit:", np.array_equal(same.loss, free.loss))
 # ### BEGIN SOLUTION
 # When compute times vary (heavy tails, mixed hardware) or a barrier costs much. Under memoryless times of mean $s$ a
 # round takes $sH_m$ seconds, so async delivers $H_m\approx\ln m+0.58$ times as many gradients per second. It pays with
-# staleness, whose mean is at most $m-1$ however slow the slowest worker is, and staleness enters only in the $O(\tau/T)$
-# term, not in $\sqrt{\sigma^2/T}$: in the noise-dominated regime async wins wall-clock time. **It loses** where
-# machines are alike (nothing to gain) and high accuracy at low noise is asked for: the step must stay below
-# $\frac2L\sin\frac\pi{2(2\tau+1)}$, about $\frac\pi{2\tau}$ times $\frac1L$. **It is wrong** where workers differ in data
-# and in speed: it minimises $\sum_ip_if_i$ with shares $p_i$ proportional to the speeds, at every step size; a table of last gradients
-# mends that. Evidence: the two-by-two comparison of this lecture; Koloskova, Stich and Jaggi (2022).
+# staleness, whose mean is at most $m-1$ however slow the slowest worker is, and staleness enters only in the
+# $O(\tau/T)$ term, not in $\sqrt{\sigma^2/T}$: in the noise-dominated regime async wins wall-clock time. **It loses**
+# where machines are alike (nothing to gain) and high accuracy at low noise is asked for: the step must stay below
+# $\frac2L\sin\frac\pi{2(2\tau+1)}$, about $\frac\pi{2\tau}$ times $\frac1L$. **It is wrong** where workers differ in
+# data and in speed: it minimises $\sum_ip_if_i$ with shares $p_i$ proportional to the speeds, at every step size; a
+# table of last gradients mends that. Evidence: the two-by-two comparison of this lecture; Koloskova, Stich and Jaggi
+# (2022).
 #
 # *Rubric (10):* 3 governing quantities ($H_m$ or variability of times; mean delay); 3 a condition *and* a case in which
 # async loses or errs; 2 a formula with its units; 2 evidence (experiment or source). At most 5 if delay is said to
@@ -417,6 +418,9 @@ print("bit for bit:", np.array_equal(same.loss, free.loss))
 # | speeds *and* data differ | a table of gradients (IAG), or a bound with small steps |
 # | the server cannot keep up | push and fetch less often (Downpour), or all-reduce |
 # | machines alike, low noise, high accuracy | synchronous SGD (lecture 2) |
+#
+# Next: [exercise 4](../exercises/04_async_rate.ipynb), in which you prove card 4.3, then [lecture 5](05_local.ipynb), where
+# workers talk less often.
 #
 # ## Reading
 #

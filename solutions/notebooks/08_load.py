@@ -115,7 +115,7 @@ fig
 # Let worker $i$ hold rows that nobody else has. Its mean gradient over $b_i$ samples is an unbiased estimate of
 # $\nabla f_i$, however many samples it is over. So
 #
-# - counted by **worker**, $\sum_ip_ig_i$ with the weights $p_i$ of $f=\sum_ip_if_i$: unbiased for *any* shares;
+# - counted by **worker**, $\sum_iw_ig_i$ with the weights $w_i$ of $f=\sum_iw_if_i$: unbiased for *any* shares;
 # - counted by **sample**, $\sum_i\frac{b_i}Bg_i$: it aims at $\sum_i\frac{b_i}Bf_i$. The data of fast machines count more.
 #
 # That is the bias of lecture 4 again, now with a barrier. Optima 0, 0 and 3, speeds 4 : 2 : 1; the truth is 1.
@@ -173,9 +173,9 @@ check("load-average", combine)
 
 # %% [markdown]
 # Unbiased is not free of noise. With single-sample noise $\sigma^2$ the average has the variance
-# $\sigma^2\sum_ip_i^2/b_i=\frac{\sigma^2}B\big(1+\chi^2(p\,|\,q)\big)$, $q_i=b_i/B$,
-# $\chi^2(p\,|\,q)=\sum_i(p_i-q_i)^2/q_i$: least where shares follow the
-# data. Seconds ask for $q\propto v$, noise for $q=p$. Who wins, if noise decides how many rounds are needed?
+# $\sigma^2\sum_iw_i^2/b_i=\frac{\sigma^2}B\big(1+\chi^2(w\,|\,p)\big)$, $p_i=b_i/B$,
+# $\chi^2(w\,|\,p)=\sum_i(w_i-p_i)^2/p_i$: least where shares follow the
+# data. Seconds ask for $p\propto v$, noise for $p=w$. Who wins, if noise decides how many rounds are needed?
 #
 # **Theorem card 8.2: time to a precision.** *(proved: insert the shares)* Round time times variance, for equal weights:
 #
@@ -204,16 +204,16 @@ for name, (samples, weights) in plans.items():
 # ## Data that are uneven
 #
 # Machines alike, but the largest share of the data is ten times the smallest. Two ways to use it: **full passes**, in
-# which whoever holds most is last; or equal batches with weights $p_i=n_i/N$, in which all end together and the noise
-# is $m\sum_ip_i^2$ times as large. Where data may move, deal them anew, by speed: bytes once, seconds for ever.
+# which whoever holds most is last; or equal batches with weights $w_i=n_i/N$, in which all end together and the noise
+# is $m\sum_iw_i^2$ times as large. Where data may move, deal them anew, by speed: bytes once, seconds for ever.
 
 # %%
 uneven = data.partition_uneven(digits.labels, workers=8)
 sizes = np.array([len(part) for part in uneven])
-p = sizes / sizes.sum()
+w = sizes / sizes.sum()
 print("rows:", sizes)
 print(f"full pass: {sizes.max() / sizes.mean():.1f} times as long as dealt evenly")
-print(f"equal batches: {8 * (p**2).sum():.2f} times the noise")
+print(f"equal batches: {8 * (w**2).sum():.2f} times the noise")
 print("dealt by speed:", whole_shares(sizes.sum(), speeds))
 
 # %% [markdown]
@@ -495,6 +495,9 @@ diagnosis
 # | times vary at random | small tasks, spare workers, or no barrier |
 # | one slow wire | fewer words or fewer rounds; for short messages a tree, never a ring |
 # | racks | hierarchical all-reduce |
+#
+# Next: faults by rate and by cure, with error bars, in [study 4](study_4_faults.ipynb); then
+# [lecture 9](09_second_order.ipynb), on how few rounds it can be.
 #
 # ## Reading
 #

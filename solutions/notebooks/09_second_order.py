@@ -240,10 +240,10 @@ for name, method in careful.items():
 
 # %% [markdown]
 # Nothing diverges any more; but GIANT and DANE crawl, far behind plain accelerated gradient, and a price $\rho$ on
-# going far helps if it is guessed well, and then not much. Methods that know the *true* mean Hessian, Newton and FedNL, hardly
-# notice that workers differ. L-BFGS and acceleration, which know mean gradients only, pay for the condition number, whose
-# bound the shifts have doubled. So what decides is how alike the workers are, not how strong the
-# method is at home.
+# going far helps if it is guessed well, and then not much. Methods that know the *true* mean Hessian, Newton and FedNL,
+# hardly notice that workers differ. L-BFGS and acceleration, which know mean gradients only, pay for the condition
+# number, whose bound the shifts have doubled. So what decides is how alike the workers are, not how strong the method
+# is at home.
 #
 # **Inexact local solves.** DANE's local problem may be solved roughly, by $K$ gradient steps at home (as AIDE does;
 # Reddi et al. 2016). One step is gradient descent with averaged step sizes; in between lies lecture 5, with the drift
@@ -354,8 +354,8 @@ for name, x in {"at zero": np.zeros(20), "at the optimum": optimum}.items():
 # %% [markdown]
 # **K-FAC** (Martens and Grosse 2015) makes it affordable for networks. A layer's block of the Fisher is nearly a
 # Kronecker product $A\otimes G$: $A$ is the second moment of what enters the layer, $G$ that of the loss's gradient at
-# what leaves it, and $(A\otimes G)^{-1}$ applied to a gradient matrix $V$ (a row for each input) is $A^{-1}VG^{-1}$. Digits, 8 workers, a net with 16 hidden units: of 720,600 numbers of the
-# Fisher, 2,472 travel.
+# what leaves it, and $(A\otimes G)^{-1}$ applied to a gradient matrix $V$ (a row for each input) is $A^{-1}VG^{-1}$.
+# Digits, 8 workers, a net with 16 hidden units: of 720,600 numbers of the Fisher, 2,472 travel.
 
 # %%
 digits = data.load("digits")
@@ -377,9 +377,9 @@ axes[1].set(xlim=(0, 5e6))
 fig
 
 # %% [markdown]
-# For some fifteen steps K-FAC is ahead; in bytes L-BFGS is, on a net so small. (Where all data of a step are new, as in deep
-# learning, L-BFGS's pairs are noise, and K-FAC's averages are not.) The step size of sync SGD was tuned by hand; the
-# other two search theirs.
+# For some fifteen steps K-FAC is ahead; in bytes L-BFGS is, on a net so small. (Where all data of a step are new, as in
+# deep learning, L-BFGS's pairs are noise, and K-FAC's averages are not.) The step size of sync SGD was tuned by hand;
+# the other two search theirs.
 #
 # ## Part four: the limits
 #
@@ -440,11 +440,11 @@ print("at x* after one round:", np.allclose(x, best, atol=1e-10))
 print(f"its words: {cluster.words:.0f}, those of {cluster.words / 60:.0f} gradients")
 
 # %% [markdown]
-# **On a network** the same bound is a bound on time. With $\tau$ the time of a message, in units of a gradient's, a vector
-# needs $D\tau$ to be heard across the diameter $D$: at least $\sqrt\kappa\,(1+D\tau)\ln\frac1\varepsilon$ up to constants.
-# With gossip $1/\sqrt\gamma$ takes the place of $D$, $\gamma$ the normalised spectral gap, and
-# $\kappa_l=\max_iL_i/\min_i\mu_i$ that of $\kappa$ (Scaman et al. 2017). *Chebyshev* gossip meets the root (lecture 6). Rounds to
-# $10^{-6}$ on rings:
+# **On a network** the same bound is a bound on time. With $\tau$ the time of a message, in units of a gradient's, a
+# vector needs $D\tau$ to be heard across the diameter $D$: at least $\sqrt\kappa\,(1+D\tau)\ln\frac1\varepsilon$ up to
+# constants. With gossip $1/\sqrt\gamma$ takes the place of $D$, $\gamma$ the normalised spectral gap, and
+# $\kappa_l=\max_iL_i/\min_i\mu_i$ that of $\kappa$ (Scaman et al. 2017). *Chebyshev* gossip meets the root (lecture 6).
+# Rounds to $10^{-6}$ on rings:
 
 # %%
 needed = {"plain": [], "Chebyshev": []}
@@ -464,10 +464,10 @@ for name, rounds in needed.items():
     print(f"{name:9}", *(f"{r:6.0f}" for r in rounds), f"   slope in m: {slope:.2f}")
 
 # %% [markdown]
-# **Bits.** Some bits must flow, or the answer cannot be named. Points of the cube $[0,1]^d$ within $\varepsilon$ of
-# one name fill a ball of volume $\varepsilon^dV_d$, $V_d$ that of the unit ball; so at least $-\log_2(\varepsilon^dV_d)$ bits are needed, and a
-# grid comes close. With $m$ workers that hold parts of a quadratic it is $\Omega(md\log\frac d{m\varepsilon})$ in all,
-# and that is tight (Korhonen and Alistarh 2021; quoted, not proved here).
+# **Bits.** Some bits must flow, or the answer cannot be named. Points of the cube $[0,1]^d$ within $\varepsilon$ of one
+# name fill a ball of volume $\varepsilon^dV_d$, $V_d$ that of the unit ball; so at least $-\log_2(\varepsilon^dV_d)$
+# bits are needed, and a grid comes close. With $m$ workers that hold parts of a quadratic it is $\Omega(md\log\frac
+# d{m\varepsilon})$ in all, and that is tight (Korhonen and Alistarh 2021; quoted, not proved here).
 
 # %%
 for epsilon in (1e-1, 1e-3, 1e-6):
@@ -496,17 +496,17 @@ for epsilon in (1e-1, 1e-3, 1e-6):
 
 # %% [markdown] essay="second_order-limits" points=10
 # ### BEGIN SOLUTION
-# **Rounds.** For functions that have nothing to do with each other, $\Omega(\sqrt\kappa\log\frac1\varepsilon)$ rounds of
-# $d$-word messages, whatever is computed at home: on the split chain, support grows by one coordinate a round, so the error
-# stays above $q^r$; exact ADMM and DANE kept to it. Accelerated gradient meets it. It does not bind where functions are
-# *similar* (GIANT: 10 rounds on i.i.d. rows, since Hessians agree up to $n^{-1/2}$ and their inverses' mean up to
-# $1/n$), nor for messages of $d^2$ words (Newton: one round on the chain). **Bits.** Naming the answer takes
-# $-\log_2(\varepsilon^dV_d)$ bits, 1128 for $d=100$, $\varepsilon=10^{-3}$; in all $\Omega(md\log\frac d{m\varepsilon})$;
-# an exact all-reduce costs $2\frac{m-1}md$ words a worker. It does not bind if the answer is sparse or known in advance
-# to lie in a small set. **Time.** $\sqrt\kappa(1+D\tau)$ with a master, $\sqrt\kappa(1+\tau/\sqrt\gamma)$ by gossip ($\kappa_l$ for $\kappa$):
-# Chebyshev's slope 1 against plain gossip's 2. With noise there is also $\sigma^2/(mKR)$, which rounds cannot beat.
-# Upper and lower bounds meet for smooth strongly convex functions and for quadratics; nonconvex and
-# heterogeneous stochastic cases are less settled.
+# **Rounds.** For functions that have nothing to do with each other, $\Omega(\sqrt\kappa\log\frac1\varepsilon)$ rounds
+# of $d$-word messages, whatever is computed at home: on the split chain, support grows by one coordinate a round, so
+# the error stays above $q^r$; exact ADMM and DANE kept to it. Accelerated gradient meets it. It does not bind where
+# functions are *similar* (GIANT: 10 rounds on i.i.d. rows, since Hessians agree up to $n^{-1/2}$ and their inverses'
+# mean up to $1/n$), nor for messages of $d^2$ words (Newton: one round on the chain). **Bits.** Naming the answer takes
+# $-\log_2(\varepsilon^dV_d)$ bits, 1128 for $d=100$, $\varepsilon=10^{-3}$; in all $\Omega(md\log\frac
+# d{m\varepsilon})$; an exact all-reduce costs $2\frac{m-1}md$ words a worker. It does not bind if the answer is sparse
+# or known in advance to lie in a small set. **Time.** $\sqrt\kappa(1+D\tau)$ with a master,
+# $\sqrt\kappa(1+\tau/\sqrt\gamma)$ by gossip ($\kappa_l$ for $\kappa$): Chebyshev's slope 1 against plain gossip's 2.
+# With noise there is also $\sigma^2/(mKR)$, which rounds cannot beat. Upper and lower bounds meet for smooth strongly
+# convex functions and for quadratics; nonconvex and heterogeneous stochastic cases are less settled.
 #
 # *Rubric (10):* 3 the governing quantities ($\sqrt\kappa$ or similarity; $md\log$; $D$ or $1/\sqrt\gamma$); 3 a
 # condition and a case where the limit does not bind; 2 a formula with its units; 2 evidence from a run or a source. At
@@ -530,6 +530,9 @@ for epsilon in (1e-1, 1e-3, 1e-6):
 # | machines of uneven speed, shared data | Sandblaster's pieces and copies |
 # | a network of layers | K-FAC, factors averaged now and then |
 # | unknown | L-BFGS: no dial to set, $d$ words, and hard to break |
+#
+# Next: [exercise 11](../exercises/11_second_order.ipynb), in which you get twelve rounds and a thousand words, then
+# [lecture 10](10_real_machines.ipynb), on real processes.
 #
 # ## Reading
 #

@@ -61,8 +61,9 @@ results.figure
 #
 # **Liars.** The mean falls to a crude lie, told by three. Krum shrugs at it, and falls to a subtle one that the mean
 # hardly notices: seven equal vectors near zero are each other's nearest neighbours, so Krum picks one of them. (With
-# seven liars of sixteen its own condition, $2f+2<m$, is violated, and that is the point: the attack knows it.) No rule
-# is best against every attack.
+# seven liars of sixteen its own condition, $2f+2<m$, is violated, and that is the point: the attack knows it.)
+# Medians and the trimmed mean get through either lie of seven with some 86 % of the images or more; no rule is best
+# against both.
 #
 # ## Conclusions
 

@@ -15,6 +15,7 @@ import pytest
 from course_lib.errors import CourseError
 from course_lib.grading import building, definitions, incoming, library, masters, sandbox, submissions
 from course_lib.grading import grade as grading
+from course_lib.grading.__main__ import main
 from course_lib.grading.checks import check
 from course_lib.grading.question import buckets, find, hidden_seed, modules
 from tests import submitting
@@ -272,6 +273,28 @@ def test_a_changed_answer_is_marked_as_changed(tmp_path):
     assert table(path)[0]["remark"] == grading.sheets.CHANGED and second.by_hand[WORDS].points == 3
     grading.sheets.mark_by_hand([], KNOWN, path)
     assert table(path)[0]["points"] == "3"  # not in this run, not lost
+
+
+@pytest.mark.parametrize("verb, example", [
+    ("build", "build 06 --student Ada"), ("check", "check exercises/02_compression.ipynb"),
+    ("grade", "grade submissions.zip --out marks --regrade"), ("selftest", "selftest 01"),
+])  # fmt: skip
+def test_each_verb_teaches_by_examples(verb, example, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main([verb, "--help"])
+    said = capsys.readouterr().out
+    assert example in said and len(said) > 500
+
+
+def test_grading_on_the_command_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    (tmp_path / "a.ipynb").write_text("{")
+    assert main(["grade", str(tmp_path / "a.ipynb"), "--out", str(tmp_path / "marks")]) == 0
+    said = capsys.readouterr().out
+    assert "0 of 1 graded" in said and "NOT GRADED a: this is no readable notebook" in said
+    made = {p.relative_to(tmp_path / "marks").as_posix() for p in (tmp_path / "marks").rglob("*.*")}
+    assert made == {"grades.csv", "manual.csv", "class.html", "feedback/a.html", "results/a.json"}
+    assert main(["grade", str(tmp_path / "b"), "--out", str(tmp_path / "marks")]) == 1
 
 
 # What comes in

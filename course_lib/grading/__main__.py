@@ -71,7 +71,7 @@ cell that could be guessed, or whose values lie at the edge of a bucket, is refu
   build 03 --force           one of them, in any case
   build --check              build nothing, fail where something is stale: for a CI
   build --seed 4711          private/solutions/: hidden inputs that nobody finds in the repository
-  build 07 --student Ada     private/Ada/: her variant, with data of her own, and its solution
+  build 06 --student Ada     private/Ada/: her variant, with data of her own, and its solution
 
 `grade` draws private inputs by itself, and grades a variant against the variant's own reference; it needs
 neither of the last two. They are for whoever looks on paper, or runs nbval or nbgrader by hand."""

@@ -21,6 +21,7 @@ BREAK_OUTS = {  # each does what no answer may do; in the sandbox it must fail
     "writes to the system": "open('/usr/x', 'w')",
     "writes beside its folder": "open('/x', 'w')",
     "speaks to the network": "import socket; socket.create_connection(('192.0.2.1', 9), 1)",
+    "is another user than nobody": "import os; assert os.getuid() != 65534 or os.geteuid() != 65534",
     "knows another process": "import os; assert os.getppid() > 1",
     "takes memory without end": "import numpy as np; [np.empty(1 << 27) for _ in range(64)]",
     "writes a file without end": "f = open('/tmp/x', 'wb')\nfor _ in range(300): f.write(bytes(1 << 20)); f.flush()",

@@ -91,7 +91,7 @@ with attempt():
     for k in (2, 10, 50, 100):
         rng, x, rounds = np.random.default_rng(0), np.ones((200, d)), 0
         eta = 1 / (1 + 2 * omega(k, d) / m)
-        while (x**2).sum(axis=1).mean() > d / 100:
+        while (x**2).sum(axis=1).mean() > d / 100 and rounds < 500:
             kept = rng.random((200, m, d)).argsort(axis=-1) < k
             x, rounds = x - eta * curvature * x * kept.mean(axis=1) * d / k, rounds + 1
         bound = words_to_gap(d / 100, k, d, m, 1.0, 1.0, 0.2, d)

@@ -80,6 +80,11 @@ def _no_edge(d, m, latency, seconds_per_word):
     return float(np.clip(best, 1, d)) if m > 2 else float(best)
 
 
+def _formula_alone(d, m, latency, seconds_per_word):
+    with np.errstate(all="ignore"):
+        return float(np.sqrt(2 * d * latency / (np.float64(m - 2) * seconds_per_word)))
+
+
 def _one_word(d, m, latency, seconds_per_word):
     return kstar(d, m, latency, seconds_per_word) if m > 2 else 1.0
 
@@ -102,10 +107,16 @@ def _no_root(d, m, latency, seconds_per_word):
 
 def _best_k(function, networks):
     """The best k of each network; nan, infinity or an error count as a k of their own."""
-    return {"best k of each network": [_finite(function(*network)) for network in networks]}
+    return {"best k of each network": [_finite(function, network) for network in networks]}
 
 
-def _finite(k):
+def _finite(function, network):
+    try:
+        k = function(*network)
+    except ZeroDivisionError:
+        k = np.inf
+    except ValueError:  # the root of a negative number
+        k = np.nan
     return float(np.nan_to_num(np.float64(k), nan=-1.0, posinf=-2.0, neginf=-3.0))
 
 
@@ -171,6 +182,8 @@ QUESTIONS = [
         scale=1e4,
         wrong={
             "m = 1 and m = 2 are left to chance: there the cost falls all the way to k = d": _no_edge,
+            "the formula alone is not enough: m = 1 and m = 2 go their own way, and k must stay within 1 and d":
+                _formula_alone,
             "for m ≤ 2 the time only falls with k: the best is k = d, not 1": _one_word,
             "k is a number of coordinates: it must stay within 1 and d": _not_clipped,
             "rounds grow like 1 + (2/m)(d/k - 1): the constant 1 - 2/m belongs into the formula": _without_the_gain,

@@ -171,6 +171,15 @@ def _last_error_only(x, gradient, step_size, compress, rounds):
     return x, memory
 
 
+def _counted_twice(x, gradient, step_size, compress, rounds):
+    memory = np.zeros_like(gradient(x))
+    for _ in range(rounds):
+        wanted = memory + step_size * gradient(x)
+        sent = compress(wanted)
+        x, memory = x - sent.mean(axis=0), memory + wanted - sent
+    return x, memory
+
+
 def _in_gradients(x, gradient, step_size, compress, rounds):
     model, memory = error_feedback(x, gradient, step_size, compress, rounds)
     return model, memory / step_size
@@ -208,6 +217,14 @@ def _old_gradient(x, gradient, step_size, compress, rounds):
         g = gradient(x)
         x = x - step_size * estimates.mean(axis=0)
         estimates = estimates + compress(g - estimates)
+    return x, estimates
+
+
+def _estimates_first(x, gradient, step_size, compress, rounds):
+    estimates = compress(gradient(x))
+    for _ in range(rounds):
+        estimates = estimates + compress(gradient(x) - estimates)
+        x = x - step_size * estimates.mean(axis=0)
     return x, estimates
 
 
@@ -310,6 +327,8 @@ QUESTIONS = [
         wrong={
             "what was not sent is never added to the next message: compression without feedback": _no_feedback,
             "only the last round's error is kept: new memory = (old memory + step) - sent": _last_error_only,
+            "the old memory is counted twice: it is in p_i already, so the new one is p_i - C(p_i) and no more":
+                _counted_twice,
             "the memory is kept in units of the gradient, not of the step: after a change of step size it would be "
             "multiplied by the wrong one": _in_gradients,
             "the mean gradient is compressed; but each worker compresses its own, before anybody knows the mean":
@@ -330,6 +349,8 @@ QUESTIONS = [
         reference=ef21,
         wrong={
             "the estimates follow the gradient at the old model: take the step first, then the gradient": _old_gradient,
+            "a round begins with the step, along the estimates that are there; they are updated after it":
+                _estimates_first,
             "the gradient itself is compressed; EF21 compresses its distance from the estimate":
                 _whole_gradient_compressed,
             "the compressed difference replaces the estimate; it must be added to it": _difference_kept,

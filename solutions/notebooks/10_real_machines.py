@@ -25,6 +25,7 @@ import numpy as np
 from course_lib import compressors, data, plots, problems, topology
 from course_lib.cards import source
 from course_lib.clusters import Constant, Link, SimulatedCluster, Speeds, launch
+from course_lib.clusters.launching import cores
 from course_lib.clusters.measuring import SIZES, fit_link, round_trips
 from course_lib.experiment import run
 from course_lib.grading import attempt, check
@@ -36,6 +37,7 @@ from course_lib.methods import (
     stale_synchronous_sgd,
     sync_sgd,
 )
+from course_lib.planner import reality
 
 # %% [markdown]
 # ## Four processes from a cell
@@ -219,6 +221,30 @@ if machines.ready():
 # least, neither much computing nor many bytes, yet Python has much to do, as when it compresses. So use simulated
 # seconds to *compare* what methods send and wait, where messages or gradients take most of the time, and measure before
 # you promise a number. The rounds and the bytes, by contrast, are exact.
+#
+# The **planner** (`python -m course_lib plan`) is asked before anything has run. Tell it what two, three and four ranks
+# of this machine measure: their link, and the compute time of a single gradient, all ranks computing at once, as *the
+# quickest, plus a memoryless rest* up to the mean. What will a step of synchronous SGD take, and one of DSGD on a ring?
+# Then run a hundred of each.
+
+# %%
+# NBVAL_IGNORE_OUTPUT
+if machines.ready():
+    print(f"milliseconds a step on {cores()} cores   measured  planner  ratio  mostly")
+    for team in machines.run(reality.measured, problem):
+        measured = team.pop("steps")
+        for family, forecast in reality.predicted(**team).items():
+            took, said = 1e3 * measured[family], 1e3 * forecast.round
+            name = f"{team['ranks']} ranks, {family}"
+            most = max(forecast.parts, key=forecast.parts.get)
+            print(f"{name:32}{took:10.2f}{said:9.2f}{took / said:7.1f}  {most}")
+
+# %% [markdown]
+# The planner takes each machine to have a core of its own, and delays to be independent. Neither holds here once there
+# are more ranks than cores: a rank that has been put aside makes all others wait, who meanwhile keep the cores busy
+# asking whether it is back. Some of that is in what it was told (the mean of a gradient, the latency), some is not, and
+# neither is Python's share of a step. So expect a ratio near one while every rank has a core, above one beyond that, and
+# trust the planner the less the higher it is. What it means by a worker is a machine.
 #
 # ## An asynchronous run, twice
 #

@@ -204,6 +204,32 @@ def test_spread_of_dgd_is_first_order_in_the_step(problem):
         assert first_order <= bound
 
 
+def test_the_bound_on_the_spread_is_met_along_the_slowest_direction():
+    values, vectors = np.linalg.eigh(W)
+    assert values[-2] > -values[0]  # the ring's rho is lambda_2
+    first_order, bound = bounds.dgd_spread(0.1, vectors[:, [-2]] @ np.ones((1, D)), W)
+    assert first_order == pytest.approx(bound, rel=1e-9)
+
+
+def test_dsgd_is_stable_up_to_its_largest_step_and_no_further():
+    """With Hessians L I its modes are lambda_i - eta L, the lowest of which passes -1 at (1 + lambda_m)/L."""
+    problem = Quadratic(np.tile(2 * np.eye(1), (M, 1, 1)), np.arange(M, dtype=float)[:, None])
+    largest = bounds.dgd_stable_step(W, 2.0)
+    still = bounds.dgd_fixed_point(problem.A, problem.b, W, 0.98 * largest)
+    np.testing.assert_allclose(after(dsgd(SimulatedCluster(problem), 0.98 * largest, W), 2000)[0], still, atol=1e-9)
+    assert disagreement(after(dsgd(SimulatedCluster(problem), 1.02 * largest, W), 2000)[0]) > 1e6
+
+
+def test_bounds_in_numbers():
+    """Constants of the statements that measurements only stay below."""
+    assert bounds.decentralized_subgradient(10, 0.1, G=2.0, R=3.0, rho=0.5) == pytest.approx(4.5 + 0.2 + 1.6)
+    assert bounds.choco_gossip_step(1.0, 1.0, 1.0) == pytest.approx(1 / 15)
+    assert bounds.choco_gossip_step(0.5, 0.2, 1.2) == pytest.approx(0.05 / (8 + 0.25 + 5.76 + 1.44 - 0.8))
+    assert bounds.choco_gossip(2, 0.5, 0.4) == pytest.approx((1 - 0.1 / 82) ** 2)
+    factors = bounds.admm_factor(np.array([0.001, 0.01, 0.1, 1.0, 10.0]), 1.0, 0.01)
+    np.testing.assert_allclose(factors, [0.999001, 0.990099, 10 / 11, 0.990099, 0.999001], atol=1e-6)
+
+
 def test_adapt_then_combine_on_the_complete_graph_is_sync_sgd_where_dgd_is_biased(problem):
     W = topology.uniform(M)
     adapted = run(adapt_then_combine(SimulatedCluster(problem), 0.2, W), 400, quiet=True)

@@ -1,5 +1,6 @@
 """Local methods: exact fixed points, what K costs and what it does not, control variates, sampled clients."""
 
+import tracemalloc
 from functools import partial
 
 import numpy as np
@@ -11,6 +12,7 @@ from course_lib import bounds, data
 from course_lib.clusters import Constant, Link, SimulatedCluster
 from course_lib.errors import CourseError
 from course_lib.experiment import History, run
+from course_lib.explorers import local as explorers
 from course_lib.methods import (
     adaptive_local_sgd,
     epochs,
@@ -153,6 +155,23 @@ def test_theorem_6_2_refuses_long_steps():
         bounds.local_sgd(1, 0.3, 2, 1.0, 0.1, 4, 1.0, 1.0)
 
 
+def test_the_bound_of_6_2_has_its_constants():
+    """(1 - eta mu)^t R^2 + eta sigma^2/(mu m) + 2 L eta^2 (K - 1) sigma^2/mu, in numbers."""
+    bound = partial(bounds.local_sgd, step_size=0.1, L=2.0, mu=0.5, m=4, sigma2=3.0, distance2=7.0)
+    np.testing.assert_allclose(bound(np.array([0, 2]), local_steps=5), np.array([7, 0.95**2 * 7]) + 0.15 + 0.96)
+    assert bound(0, local_steps=1) == pytest.approx(7.15)  # one local step pays nothing
+
+
+def test_workers_that_only_diffuse_meet_the_spread():
+    """Without curvature nothing pulls them together, and 6.2's spread is exact: before averaging, K - 1 steps apart."""
+    m, sigma, eta, K, replicates = 4, 2.0, 0.3, 5, 2000
+    flat = Quadratic(np.full((m, 1, 1), 1e-9), np.zeros((m, 1)), noise=sigma)
+    X, _, _ = states(periodic_averaging(SimulatedCluster(flat, batch_size=1, replicates=replicates), eta, K), K - 1)[-1]
+    apart = ((X - X.mean(-2, keepdims=True)) ** 2).sum(-1).mean()
+    deviations = 4 * np.sqrt(2 / (replicates * (m - 1)))
+    assert apart == pytest.approx(bounds.local_spread(eta, K, m, sigma**2), rel=deviations)
+
+
 # ---- 6.4 FedAvg's fixed point -----------------------------------------------------------------------------
 
 
@@ -235,6 +254,11 @@ def test_scaffolds_message_is_twice_as_long():
         run(method(SimulatedCluster(problem), 0.1, 3), 7, quiet=True).bytes[-1] for method in (scaffold, fedavg)
     )
     assert ours == 2 * theirs
+
+
+def test_scaffolds_server_takes_its_own_step():
+    whole, half = (states(scaffold(SimulatedCluster(spread()), 0.1, 3, server_step=s), 1)[-1][0] for s in (1.0, 0.5))
+    np.testing.assert_allclose(half, whole / 2, atol=1e-15)  # both start from zero
 
 
 def test_option_one_is_paid_with_a_gradient_more():
@@ -379,6 +403,33 @@ def test_a_round_of_a_few_is_paid_by_a_few():
     assert {span.worker for span in cluster.trace() if span.kind == "compute"} <= set(range(40))
 
 
+@pytest.mark.parametrize("rho", [0.0, 0.5])
+def test_a_round_is_that_of_those_who_answered(rho):
+    """FedAvg and FedProx by hand, with the clients that a cluster of the same seed selects and loses."""
+    problem, method = clients(), partial(fedprox, rho=rho) if rho else fedavg
+    arguments = {"step_size": 0.2, "local_steps": 3, "sample": 10, "dropout": 0.5}
+    x, _ = states(method(SimulatedCluster(problem, seed=3), **arguments), 1)[-1]
+    team = SimulatedCluster(problem, seed=3).select(10, 0.5)
+    assert team.m < 10
+    Y = np.zeros((team.m, problem.d))
+    for _ in range(3):
+        Y = Y - 0.2 * (problem.gradient(Y, None, team.workers) + rho * Y)
+    np.testing.assert_allclose(x, Y.mean(0, keepdims=True), atol=1e-14)
+
+
+def test_who_does_not_take_part_holds_no_model():
+    """A round of 50 among 20,000 needs less memory than a quarter of 20,000 models."""
+    features, labels = data.classification(workers=20_000, rows=2, d=100)
+    problem = LogisticRegression(features, labels, l2=0.1)
+    going = fedavg(SimulatedCluster(problem, batch_size=1), 0.1, 5, sample=50)
+    next(going)
+    tracemalloc.start()
+    next(going), next(going)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20_000 * 100 * 8 / 4
+
+
 def test_weights_of_a_sample_are_those_of_its_members():
     cluster = SimulatedCluster(clients(5))
     team = cluster.select(2, weights=[1, 2, 3, 4, 5])
@@ -408,6 +459,12 @@ def test_so_it_ends_at_the_optimum_where_a_fixed_k_does_not():
     assert gap[0] < 1e-12 < 1e-4 < gap[1]
 
 
+def test_error_and_runtime_in_numbers():
+    """2 gap/(eta T) (Y + C/K) + eta L sigma^2/m + eta^2 L^2 sigma^2 (K - 1)."""
+    bound = bounds.error_runtime(3, 100.0, 0.1, L=2.0, m=4, sigma2=3.0, gap=5.0, compute=1.0, communicate=10.0)
+    assert bound == pytest.approx(1 + 10 / 3 + 0.15 + 0.24)
+
+
 @given(budget=st.floats(1, 1e4), price=st.floats(0.1, 100), eta=st.floats(0.01, 0.2))
 def test_the_best_number_of_local_steps_minimises_the_bound(budget, price, eta):
     K = np.geomspace(1, 1e6, 20001)
@@ -423,6 +480,21 @@ def test_server_momentum_without_memory_is_fedavg():
     np.testing.assert_allclose(ours, theirs, atol=1e-14)
 
 
+def test_server_momentum_by_hand():
+    """v <- beta v + change, x <- x - eta_g v, twice."""
+    problem = spread()
+    x, v, _ = states(fedavgm(SimulatedCluster(problem), 0.1, 4, momentum=0.6, server_step=0.5), 2)[-1]
+
+    def change(x):
+        return x - limit(fedavg, SimulatedCluster(problem, initial_model=x), 1, step_size=0.1, local_steps=4)
+
+    start = np.zeros(4)
+    first = change(start)
+    middle = start - 0.5 * first
+    np.testing.assert_allclose(v[0], 0.6 * first + change(middle), atol=1e-14)
+    np.testing.assert_allclose(x[0], middle - 0.5 * v[0], atol=1e-14)
+
+
 def test_fedadam_by_hand():
     problem = spread()
     x, v, s, _ = states(fedadam(SimulatedCluster(problem), 0.1, 1, server_step=0.5, floor=0.01), 1)[-1]
@@ -430,6 +502,33 @@ def test_fedadam_by_hand():
     np.testing.assert_allclose(v, 0.1 * g)
     np.testing.assert_allclose(s, 0.99 * 1e-4 + 0.01 * g**2)
     np.testing.assert_allclose(x, -0.5 * v / (np.sqrt(s) + 0.01))
+
+
+# ---- explorers --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("K, spread", [(1, 0.5), (10, 1.0), (50, 0.0), (200, 1.0)])
+def test_the_drift_explorer_marks_where_the_server_ends(K, spread):
+    """Its clients set out from the mark, their mean comes back to it, and so does the server."""
+    *paths, server, optimum, fixed, _ = explorers.drift_picture(K, spread).marks
+    mark = np.array([fixed.x[0], fixed.y[0]])
+    for place, x in ((0, mark), (-1, mark)):
+        ends = np.mean([(path.x[place], path.y[place]) for path in paths], axis=0)
+        np.testing.assert_allclose(ends, x, atol=1e-12)
+    np.testing.assert_allclose((server.x[-1], server.y[-1]), mark, atol=1e-3)
+    at_the_optimum = np.allclose(mark, (optimum.x[0], optimum.y[0]), atol=1e-9)
+    assert at_the_optimum == (K == 1 or spread == 0)
+
+
+@pytest.mark.parametrize("network", explorers.NETWORKS)
+def test_clocks_of_the_digits_explorer_are_those_of_the_cluster(network):
+    K, every = 4, 2
+    cluster = SimulatedCluster(explorers.digits_of(1.0), batch_size=16, link=explorers.NETWORKS[network])
+    history = run(local_sgd(cluster, 0.2, K), 3 * every, record_every=every, quiet=True)
+    for clock, unit in (("rounds", 1), ("bytes", 1e6), ("seconds", 1)):
+        curve = explorers.digits_picture(1.0, clock, network).marks[explorers.LOCAL_STEPS.index(K)]
+        np.testing.assert_allclose(curve.x[1:4], np.maximum(vars(history)[clock][1:], 0) / unit)
+        np.testing.assert_allclose(curve.y[1:4], history.accuracy[1:])
 
 
 # ---- all methods ------------------------------------------------------------------------------------------

@@ -201,7 +201,7 @@ bias_explorer
 # $$(I-W)X+\eta\,\nabla F(X)=0,\qquad\|X-\mathbf1\bar x^\top\|_F=\eta\,\|(I-W)^+\nabla F(X^*)\|_F+O(\eta^2)
 # \le\frac{\eta\,\|\nabla F(X^*)\|_F}{1-\rho}+O(\eta^2).$$
 #
-# For convex $f_i$ it does come to rest there if $\eta\le(1+\lambda_m)/L$, $L$ the largest of the $L_i$.
+# For convex $f_i$ it does come to rest there if $\eta<(1+\lambda_m)/L$, $L$ the largest of the $L_i$.
 # At $X=X^*$ the first term is zero and the second is not, unless every worker's own gradient vanishes
 # there. So no graph helps, **not even the complete one**. A step that shrinks does; so does no disagreement on
 # the data.
@@ -362,8 +362,8 @@ print(f"push-sum SGD, one-way links: {far:.2f} from x*")
 # At constant steps push-sum SGD has a bias, as DSGD has.
 #
 # **Messages can be compressed**, too. Sending $C(x_i)$ and averaging does not work: what the compressor drops is lost
-# in every round, and agreement stalls. CHOCO gossip sends the compressed *difference* from a public copy that all neighbours keep of each other
-# (Koloskova, Stich and Jaggi 2019). Both on the ring, with the largest entry of five:
+# in every round, and agreement stalls. CHOCO gossip sends the compressed *difference* from a public copy that all
+# neighbours keep of each other (Koloskova, Stich and Jaggi 2019). Both on the ring, with the largest entry of five:
 
 # %%
 W = topology.metropolis(topology.ring(16))
@@ -376,8 +376,8 @@ print(f"sending the models: workers disagree by {np.std(naive, axis=0).max():.1f
 print(f"sending differences: below 0.001: {differences.consensus[-1] < 1e-3}")
 
 # %% [markdown]
-# CHOCO-SGD adds a gradient step to each round. The step $\gamma$ towards the neighbours must be small enough; the one that theory
-# guarantees is some thousand times smaller than what works.
+# CHOCO-SGD adds a gradient step to each round. The step $\gamma$ towards the neighbours must be small enough; the one
+# that theory guarantees is some thousand times smaller than what works.
 
 # %%
 gap, beta = topology.spectral_gap(W), np.linalg.norm(np.eye(16) - W, 2)
@@ -527,6 +527,9 @@ fig
 # | links go one way | push-sum |
 # | messages are too large | CHOCO-SGD |
 # | local solves are cheap, rounds dear | ADMM, with $\rho$ tried out |
+#
+# Next: exercises [7](../exercises/07_topology.ipynb) and [8](../exercises/08_gradient_tracking.ipynb), then
+# [lecture 7](07_faults.ipynb), where machines break.
 #
 # ## Reading
 #

@@ -168,7 +168,7 @@ if machines.ready():
 #
 # ## Does the clock tell the truth?
 #
-# The simulator's seconds come from a model: a message of $n$ bytes takes $\alpha+n/\beta$ seconds (lecture 1). Fit
+# The simulator's seconds come from a model: a message of $n$ bytes takes $\alpha+\beta n$ seconds (lecture 1). Fit
 # the two numbers to this machine: each rank sends to the next and gets the message back, all at once, for several
 # lengths.
 #
@@ -472,6 +472,9 @@ check("real_machines-once", apply_once)
 # | a run must be the same on 4 and on 64 ranks | `MPICluster`, `reproducible=True` |
 # | machines come and go | `EngineCluster`: tasks, replacements, checkpoints |
 # | nothing seems to happen | a deadlock: no interrupt breaks it; `machines.restart()` |
+#
+# Next: the four studies, from [scalability](study_1_scalability.ipynb) on, and your own cluster in the planner at the end
+# of [study 2](study_2_communication.ipynb).
 #
 # ## Reading
 #

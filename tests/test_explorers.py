@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -106,6 +107,18 @@ def test_words_of_controls_are_distinct(name):
         assert len(set(c.words)) == len(c.words), c.words
     labels = [c.label for c in explorer.controls]
     assert len(set(labels)) == len(labels)
+
+
+LECTURES = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parents[1].glob("notebooks/0*.ipynb"))
+
+
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_reader_can_go_back_try_and_read_on(name):
+    """Presets, and a link to a card that there is; two explorers are about no theorem."""
+    explorer = EXPLORERS[name]
+    assert len(explorer.presets) >= 2
+    if name not in ("lab.lab_explorer", "planner.planner_explorer"):
+        assert f"**{explorer.theory}: " in LECTURES
 
 
 def test_titles_are_unique():

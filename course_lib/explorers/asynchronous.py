@@ -213,6 +213,7 @@ stability_explorer = Explorer(
         "Fresh gradients allow steps up to 2. How far up may they go when every gradient is 12 updates old?",
         ["still to 2", "to about 0.6 (2 over root 12)", "to about 0.13 (π over 25)"],
     ),
+    theory="Theorem card 4.2",
 )  # fmt: skip
 
 speeds_explorer = Explorer(
@@ -232,6 +233,7 @@ speeds_explorer = Explorer(
         "Eight workers, memoryless times of mean one second. How many times as many gradients without the barrier?",
         ["as many", "about 1.5 times", "about 3 times", "8 times"],
     ),
+    theory="Theorem card 4.5",
 )
 
 deadline_explorer = Explorer(
@@ -252,4 +254,5 @@ deadline_explorer = Explorer(
         "high accuracy, machines alike": {"noise": 1e-8, "machines": "alike"},
         "high accuracy, memoryless": {"noise": 1e-8},
     },
+    theory="Theorem card 4.5",
 )  # fmt: skip

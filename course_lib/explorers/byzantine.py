@@ -158,4 +158,5 @@ byzantine_explorer = Explorer(
         "Honest workers differ much; six of fifteen send -0.2 times what the honest want. Which rule suffers most?",
         ["the mean", "the median", "Krum, which picks one worker", "all alike"],
     ),
+    theory="Theorem card 7.5",
 )

@@ -130,6 +130,7 @@ bits_explorer = Explorer(
         "One worker sends a random tenth of its gradient, unbiased. How many bytes until it has arrived?",
         ["about a tenth", "about a third", "about as many, or more"],
     ),
+    theory="Theorem card 3.2",
 )  # fmt: skip
 
 
@@ -250,4 +251,5 @@ network_explorer = Explorer(
         "One bit a number instead of 64, on a fast network, 10 GB/s. Compared with no compression, training takes",
         ["a small part of the time", "about half of it", "about as long, or longer"],
     ),
+    theory="Theorem card 3.2",
 )  # fmt: skip

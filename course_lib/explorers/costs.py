@@ -86,4 +86,5 @@ all_reduce_explorer = Explorer(
         "64 workers, a fast network, 25 million words. Which all-reduce is quickest?",
         ["everyone sends to everyone", "recursive doubling", "halving-doubling"],
     ),
+    theory="Theorem card 1.1",
 )  # fmt: skip

@@ -264,6 +264,7 @@ bias_explorer = Explorer(
         "with exact gradients and a constant step?",
         ["at the optimum", "at a distance that does not depend on the step", "at a distance proportional to the step"],
     ),
+    theory="Theorem card 6.3",
 )  # fmt: skip
 
 transient_explorer = Explorer(
@@ -278,6 +279,7 @@ transient_explorer = Explorer(
     ],
     picture=transient_picture,
     presets={"same data": {"spread": 0.0}, "64 workers": {"workers": 64}},
+    theory="Theorem card 6.4",
 )  # fmt: skip
 
 budget_explorer = Explorer(
@@ -298,4 +300,5 @@ budget_explorer = Explorer(
         "far apart": {"latency": 0.05, "size": 10**4}, "large model, one room": {"latency": 2e-5, "size": 10**8},
         "hard target": {"target": 0.001},
     },
+    theory="Theorem card 6.4",
 )  # fmt: skip

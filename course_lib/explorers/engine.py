@@ -63,8 +63,9 @@ class Explorer(Live):
         that a preset does not name go back to their start.
     prediction : Prediction, optional
         What to answer first.
-    theory : (str, str), optional
-        Text and address of a link to the statement that the picture is about.
+    theory : str, optional
+        The statement that the picture is about, as it begins in the lecture: "Theorem card 2.2". A link leads there,
+        or to the reference where the page does not hold it.
     live : bool
         False for a picture that takes over 200 ms: it is drawn when the slider is let go.
     size : (int, int)

@@ -3,6 +3,18 @@
 
 const same = (a, b) => JSON.stringify(Object.entries(a).sort()) === JSON.stringify(Object.entries(b).sort());
 
+// A link to the statement on this page that begins so, or to the reference if there is none here.
+const linkTo = (statement) => {
+  const link = make("a", { textContent: statement, href: "11_reference.ipynb", target: "_blank" });
+  link.addEventListener("click", (event) => {
+    const here = [...document.querySelectorAll("strong")].find((node) => node.textContent.startsWith(`${statement}:`));
+    if (!here) return;
+    event.preventDefault();
+    here.scrollIntoView({ block: "center" });
+  });
+  return link;
+};
+
 function render({ model, el }) {
   const spec = model.get("spec");
   const id = `explorer-${Math.random().toString(36).slice(2)}`;
@@ -96,7 +108,7 @@ function render({ model, el }) {
   const figure = make("figure", {}, image, sentence, ...(answers.length ? [veil] : []));
   const title = make("strong", { id: `${id}-title`, textContent: spec.title });
   const heading = make("div", { className: "heading" }, title);
-  if (spec.theory) heading.append(make("a", { textContent: spec.theory[0], href: spec.theory[1] }));
+  if (spec.theory) heading.append(linkTo(spec.theory));
 
   el.append(
     make("section", { className: "explorer", "aria-labelledby": `${id}-title`, style: `--width: ${width}px` },

@@ -175,6 +175,7 @@ stragglers_explorer = Explorer(
         "Sixteen workers, memoryless times of mean one second. Without the last one, a round takes ...",
         ["1/16 less", "about a third less", "half as long"],
     ),
+    theory="Theorem card 7.1",
 )  # fmt: skip
 
 checkpoint_explorer = Explorer(
@@ -199,4 +200,5 @@ checkpoint_explorer = Explorer(
         "A thousand machines fail once in three years each, saving takes five minutes. How often should the job save?",
         ["every 20 minutes", "every two hours", "once a day"],
     ),
+    theory="Theorem card 7.4",
 )  # fmt: skip

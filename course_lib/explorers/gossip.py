@@ -107,4 +107,5 @@ gossip_explorer = Explorer(
         "16 workers, each hears one other in a round, 1, 2, 4, then 8 places behind it. When do all hold the mean?",
         ["after 4 rounds, exactly", "after about 16 rounds", "never exactly, only ever closer"],
     ),
+    theory="Theorem card 6.1",
 )  # fmt: skip

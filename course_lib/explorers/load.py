@@ -246,6 +246,7 @@ grain_explorer = Explorer(
         "Eight machines, the fastest four times as fast as the slowest. The finer the tasks, ...",
         ["the shorter the round", "the longer", "first shorter, then longer"],
     ),
+    theory="Theorem card 8.3",
 )  # fmt: skip
 
 shares_explorer = Explorer(
@@ -268,6 +269,7 @@ shares_explorer = Explorer(
         "fastest machine slows down to a fifth. From then on the fitted shares are ...",
         ["still quicker than equal ones", "as quick", "slower than equal ones"],
     ),
+    theory="Theorem card 8.1",
 )
 
 racks_explorer = Explorer(
@@ -287,4 +289,5 @@ racks_explorer = Explorer(
         "Two racks of eight, the wire between them ten times as slow. How does one ring through all 16 machines fare?",
         ["it is best: it crosses twice only", "every step waits for the slow wire"],
     ),
+    theory="Theorem card 8.4",
 )  # fmt: skip

@@ -90,6 +90,7 @@ drift_explorer = Explorer(
         "with exact gradients. Where does FedAvg end?",
         ["at the optimum", "at another point, and stays there", "nowhere: it goes round and round"],
     ),
+    theory="Theorem card 5.3",
 )  # fmt: skip
 
 
@@ -164,4 +165,5 @@ digits_explorer = Explorer(
         "few classes each, rounds": {"alpha": 0.1, "clock": "rounds"},
         "fast network, seconds": {"clock": "seconds", "network": "data centre"},
     },
+    theory="Theorem card 5.4",
 )  # fmt: skip

@@ -146,4 +146,5 @@ bill_explorer = Explorer(
         "(Answer, then move the slider.)",
         ["they grow a hundredfold", "they grow tenfold", "they hardly change"],
     ),
+    theory="Theorem card 9.2",
 )  # fmt: skip

@@ -162,6 +162,7 @@ step_size_explorer = Explorer(
         "Step size 0.5. You go from 1 worker to 32. What happens to the level at which the loss stalls?",
         ["nothing, only the speed changes", "it falls to a sixth (one over root 32)", "it falls to a 32nd"],
     ),
+    theory="Theorem card 2.2",
 )  # fmt: skip
 
 speedup_explorer = Explorer(
@@ -178,4 +179,5 @@ speedup_explorer = Explorer(
     ],
     picture=speedup_picture,
     presets={"an easy target": {"target": 0.1}, "a hard one": {"target": 0.001, "workers": 1024}},
+    theory="Theorem card 2.2",
 )  # fmt: skip

@@ -1,11 +1,12 @@
-"""How long a reader waits: from a key on a slider to the painted picture, in JupyterLab in Chromium.
+"""How long a reader waits: from a key on a control to the painted picture, in JupyterLab in Chromium.
 
     python tests/benchmarks/bench_explorers.py
 
-One line an explorer, in milliseconds: the first picture, which may compute for all; the slowest later one, every
-control over all its values; then function, drawing and encoding at the start (these five in processor time, measured
-here, alone), then key to painted picture in the page, median and 95th percentile, of which the rest is the way there
-and back. The last line is what `interact` with a new figure a change costs, in the same run on the same machine.
+One line an explorer, in milliseconds: the first picture; the slowest later one, every control over all its values;
+then function, drawing and encoding at the start (these five in processor time, measured here, alone); then, in the
+page, key to painted picture, median and 95th percentile, of which the rest is the way there and back; last, where
+there is a slider, the longest of a few drags, from the last event of the mouse to the painted picture. Below stand all
+keys and drags together, and what `interact` with a new figure a change costs in the same run. A few minutes.
 """
 
 import os
@@ -22,9 +23,10 @@ from course_lib.explorers import catalogue
 from course_lib.explorers.picture import encode_png
 
 sys.path.append(str(Path(__file__).parents[1] / "browser"))
-from harness import NotebookPage, chromium, jupyter_lab
+from harness import NotebookPage, chromium, jupyter_lab, notebook_of
 
-KEYS = 40
+KEYS, DRAGS = 24, 3
+AIM = 100  # milliseconds from key to paint, 95th percentile, on two quiet cores; of a drag 150
 INTERACT = """
 import ipywidgets, numpy as np, matplotlib.pyplot as plt
 x = np.linspace(0, 1, 100)
@@ -47,16 +49,47 @@ WATCH = """scope => {
 }"""
 
 
-def wait_of_each_key(page, scope, control):
-    """Milliseconds from key to painted picture, for `KEYS` keys back and forth."""
+WATCH_DRAG = """scope => {
+    window.drag = {};
+    const painted = () => requestAnimationFrame(() => setTimeout(() => { window.drag.painted = performance.now(); }));
+    scope.addEventListener("input", event => { window.drag.last = event.timeStamp; }, { capture: true });
+    scope.addEventListener("load", painted, { capture: true });
+}"""
+
+
+def wait_of_each_key(page, scope, control, forth="ArrowRight", back="ArrowLeft"):
+    """Milliseconds from key to painted picture, for `KEYS` keys forth and back."""
     waits = []
     control.focus()
     for k in range(KEYS):
         scope.evaluate(WATCH)
-        control.press("ArrowLeft" if k % 2 else "ArrowRight")
+        control.press(back if k % 2 else forth)
         waits.append(page.evaluate("window.painted"))
-        page.wait_for_timeout(60)
+        page.wait_for_timeout(50)
     return np.array(waits[4:])
+
+
+def wait_of_each_drag(shown, slider):
+    """Milliseconds from the last event of a drag to the painted picture, for `DRAGS` drags there and back."""
+    page, box, waits = shown.page, slider.bounding_box(), []
+    shown.section.evaluate(WATCH_DRAG)
+    for k in range(DRAGS):
+        for step, share in enumerate(np.linspace(0.05, 0.95, 16)[:: -1 if k % 2 else 1]):
+            page.mouse.move(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
+            if step == 0:
+                page.mouse.down()
+            page.wait_for_timeout(16)
+        page.mouse.up()
+        shown.wait_until_current()
+        page.wait_for_timeout(100)  # it is painted by now
+        waits.append(page.evaluate("window.drag.painted - window.drag.last"))
+    return np.array(waits)
+
+
+def keys_of(control):
+    """The key that moves a control from its start, and the one that takes it back."""
+    forth, back = ("ArrowDown", "ArrowUp") if control.kind == "choice" else ("ArrowRight", "ArrowLeft")
+    return (forth, back) if control.place(control.start) == 0 else (back, forth)
 
 
 def milliseconds(task, repeats=20):
@@ -80,37 +113,52 @@ def breakdown(explorer):
     return [first, slowest, *(milliseconds(task) for task in tasks)]
 
 
-def report(name, parts, waits):
+def report(name, parts, keys, drags=()):
     """One line of the table."""
     shares = "".join(f"{part:10.1f}" for part in parts) if parts else " " * 50
-    print(f"{name:36}{shares}{np.median(waits):14.0f}{np.percentile(waits, 95):8.0f}", flush=True)
+    longest = f"{max(drags):8.0f}" if len(drags) else ""
+    print(f"{name:36}{shares}{np.median(keys):14.0f}{np.percentile(keys, 95):8.0f}{longest}", flush=True)
+
+
+def measure(page, shown, explorer):
+    """Waits of keys on an explorer's first slider, or first control if it has none, and of drags."""
+    control = next((c for c in explorer.controls if c.kind == "slider"), explorer.controls[0])
+    shown.unlock()
+    if control.kind == "choice":
+        return wait_of_each_key(page, shown.section, shown.choice(control.label), *keys_of(control)), ()
+    slider = shown.slider(control.label)
+    return wait_of_each_key(page, shown.section, slider, *keys_of(control)), wait_of_each_drag(shown, slider)
 
 
 def main():
-    """Measure every explorer of the course, then plain `interact`."""
-    explorers = catalogue()
+    """Measure every explorer of the course, then plain `interact`; return waits of all keys, and of all drags."""
+    explorers, every = catalogue(), []
     sources = [f"from course_lib.explorers import catalogue; catalogue()[{name!r}]" for name in explorers]
-    cells = [nbformat.v4.new_code_cell(source) for source in [*sources, INTERACT]]
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; milliseconds")
     columns = "".join(f"{word:>10}" for word in ("first", "slowest", "function", "drawing", "encoding"))
-    print(f"{'explorer':36}{columns}{'key to paint':>14}{'p95':>8}")
+    print(f"{'explorer':36}{columns}{'key to paint':>14}{'p95':>8}{'drag':>8}")
     with tempfile.TemporaryDirectory() as folder:
-        nbformat.write(notebook, Path(folder) / "bench.ipynb")
+        nbformat.write(notebook_of(*sources, INTERACT), Path(folder) / "bench.ipynb")
         with jupyter_lab(Path(folder)) as address, chromium() as browser:
             page = browser.new_page(viewport={"width": 1280, "height": 900})
             opened = NotebookPage(page, address, "bench.ipynb")
             opened.run_all()
             for name, explorer in explorers.items():
-                shown = opened.explorer(explorer.title)
-                shown.unlock()
-                slider = next(c for c in explorer.controls if c.kind == "slider")
-                waits = wait_of_each_key(page, shown.section, shown.slider(slider.label))
-                report(name, breakdown(explorer), waits)
+                every.append(measure(page, opened.explorer(explorer.title), explorer))
+                report(name, breakdown(explorer), *every[-1])
+            keys, drags = map(np.concatenate, zip(*every))
+            report("all explorers", None, keys, drags)
             output = page.locator(".jp-OutputArea", has=page.locator(".widget-interact"))
             output.scroll_into_view_if_needed()
             report("plain interact", None, wait_of_each_key(page, output.first, output.get_by_role("slider").first))
+    return keys, drags
+
+
+def test_explorers(figure):
+    """The same as part of `make bench`."""
+    keys, drags = main()
+    figure("explorers: key to painted picture, 95th percentile", AIM, float(np.percentile(keys, 95)), "ms")
+    figure("explorers: end of a drag to painted picture, longest", 1.5 * AIM, float(drags.max()), "ms")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from harness import notebook_of, shows
+from playwright.sync_api import expect
 
 from course_lib.explorers import catalogue
 from course_lib.explorers.costs import all_reduce_explorer
@@ -112,7 +113,7 @@ def dot(time):
     return Picture([Points([time], [1], "dot")], f"After {time} seconds the dot stands at {time}.")
 Explorer("A moving dot", [Slider("time", "time", range(6), start=0, unit="s", play=True)],
          [Axes("dot", xlabel="place", ylabel="", xlim=(-1, 6), ylim=(0, 2))], dot, live=False,
-         theory=("what moves", "#below"))
+         theory="Theorem card 0.1")
 """
 
 
@@ -120,7 +121,8 @@ def test_play_steps_to_the_end_and_errors_are_told(open_notebook):
     page = open_notebook(notebook_of(MOVING))
     page.run_all()
     shown = page.explorer("A moving dot")
-    assert shown.section.get_by_role("link", name="what moves").get_attribute("href").endswith("#below")
+    link = shown.section.get_by_role("link", name="Theorem card 0.1")
+    assert link.get_attribute("href") == "11_reference.ipynb", "the page does not hold the card"
     time = shown.slider("time")
     for _ in range(3):
         time.press("ArrowRight")
@@ -131,6 +133,14 @@ def test_play_steps_to_the_end_and_errors_are_told(open_notebook):
     shown.wait_until_current()
     assert shown.sentence == "After 5 seconds the dot stands at 5."
     assert time.get_attribute("aria-valuetext") == "5 s"
+
+
+def leads_to_its_card(page, shown, card):
+    """By keyboard, where the lecture holds it; else the link is to the reference."""
+    statement = page.locator("strong", has_text=f"{card}:").first
+    if statement.count():
+        shown.section.get_by_role("link", name=card).press("Enter")
+        expect(statement).to_be_in_viewport()
 
 
 @pytest.mark.parametrize("lecture", LECTURES)
@@ -161,4 +171,6 @@ def test_every_control_of_every_lecture(open_notebook, lecture):
             if explorer.places(moved) != explorer.places():
                 shown.press(shown.button("Reset"), "Enter")
         assert shown.height == height
+        if explorer.theory:
+            leads_to_its_card(page.page, shown, explorer.theory)
     page.close()

@@ -34,7 +34,9 @@ def _choices(function, *cases):
 
 
 def _settings(rng):
-    u = rng.uniform
+    def u(low, high):
+        return float(f"{rng.uniform(low, high):.3g}")  # a verdict shows them
+
     dear = [(u(1, 9), u(5, 50), u(0.02, 0.2), u(1, 2), u(1, 3), u(5, 50)) for _ in range(3)]
     return *dear, (rng.uniform(0.01, 0.05), 0.1, 0.5, 2.0, 3.0, 1e3)
 

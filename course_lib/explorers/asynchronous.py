@@ -254,5 +254,9 @@ deadline_explorer = Explorer(
         "high accuracy, machines alike": {"noise": 1e-8, "machines": "alike"},
         "high accuracy, memoryless": {"noise": 1e-8},
     },
+    prediction=Prediction(
+        "Sixteen machines, memoryless times, little noise (0.01), a minute. Which loss is lower at the end?",
+        ["with a barrier", "without", "both alike"],
+    ),
     theory="Theorem card 4.5",
 )  # fmt: skip

@@ -279,6 +279,10 @@ transient_explorer = Explorer(
     ],
     picture=transient_picture,
     presets={"same data": {"spread": 0.0}, "64 workers": {"workers": 64}},
+    prediction=Prediction(
+        "Noisy gradients, falling steps, different data. When is DSGD on a ring of 16 as good as an exact all-reduce?",
+        ["after a few dozen rounds", "after some thousands", "not within 10,000"],
+    ),
     theory="Theorem card 6.4",
 )  # fmt: skip
 
@@ -300,5 +304,9 @@ budget_explorer = Explorer(
         "far apart": {"latency": 0.05, "size": 10**4}, "large model, one room": {"latency": 2e-5, "size": 10**8},
         "hard target": {"target": 0.001},
     },
+    prediction=Prediction(
+        "Sixteen machines, a million numbers, two milliseconds of latency. How many networks win on the three clocks?",
+        ["one wins all three", "two share them", "three: each has its own"],
+    ),
     theory="Theorem card 6.4",
 )  # fmt: skip

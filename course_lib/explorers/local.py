@@ -165,5 +165,9 @@ digits_explorer = Explorer(
         "few classes each, rounds": {"alpha": 0.1, "clock": "rounds"},
         "fast network, seconds": {"clock": "seconds", "network": "data centre"},
     },
+    prediction=Prediction(
+        "An office network: a round costs many local steps. Which K is first at 96 per cent, in seconds?",
+        ["K = 1", "K = 4 or 16", "K = 64"],
+    ),
     theory="Theorem card 5.4",
 )  # fmt: skip

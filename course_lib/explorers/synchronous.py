@@ -179,5 +179,9 @@ speedup_explorer = Explorer(
     ],
     picture=speedup_picture,
     presets={"an easy target": {"target": 0.1}, "a hard one": {"target": 0.001, "workers": 1024}},
+    prediction=Prediction(
+        "Twice the workers, half the rounds. Up to about how many workers does this hold, for a loss of 0.01?",
+        ["ten", "some hundreds", "any number"],
+    ),
     theory="Theorem card 2.2",
 )  # fmt: skip

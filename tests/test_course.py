@@ -75,7 +75,8 @@ ROWS = [line.split("|")[1:-1] for line in TABLE.splitlines() if line.startswith(
 
 #: Every heading, algorithm, theorem, paper, question, exercise and experiment of the lesson.
 LESSON = """
-Prerequisites; Learning objectives; 1 Problem setup; 1 Why distribute; 1 Challenges; 2 Synchronous communication; 2 Asynchronous communication;
+Prerequisites; Learning objectives;
+1 Problem setup; 1 Why distribute; 1 Challenges; 2 Synchronous communication; 2 Asynchronous communication;
 2 Parameter server; 2 All-reduce; Algorithm 3.1; Theorem 3.1; 3 Communication complexity; 3 Mini-batch;
 4 Motivation; 4 Uniform quantisation; 4 Random quantisation; 4 Top-k; 4 Random sparsification; Theorem 4.1;
 Algorithm 5.1; 5 Staleness; Theorem 5.1; Algorithm 6.1; 6 Benefits; Theorem 6.1; Algorithm 6.2; Algorithm 7.1;

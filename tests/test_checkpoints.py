@@ -160,7 +160,7 @@ def test_a_fresh_run_does_not_mix_with_an_older_one(tmp_path):
     """Files are told apart by their round: its own would be taken for the older ones, and deleted."""
     run(METHODS["sync"](machines(), None), 30, checkpoints=Checkpoints(tmp_path, every=10))
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    with pytest.raises(CourseError, match="holds round-000000030.checkpoint of another run: go on with that one"):
+    with pytest.raises(CourseError, match=r"holds round-000000030\.checkpoint of another run: go on with that one"):
         run(METHODS["sync"](machines(), None), 10, checkpoints=Checkpoints(tmp_path, every=10))
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 

@@ -84,8 +84,8 @@ def bits_picture(scheme, bits, workers):
     t = np.geomspace(1, 5000, 120)
     bound = (1 - VALUES[0] / (1 + omega / workers)) ** t
     marks = []
-    for panel in (0, 1):  # against rounds, and against bytes
-        clocks = [record[1] if panel else np.arange(len(record[0])) for record in (plain, compressed)]
+    for panel in (0, 1):  # against rounds, and against bytes, from 100 on: zero is nowhere on a logarithmic axis
+        clocks = [record[1].clip(100) if panel else np.arange(len(record[0])) for record in (plain, compressed)]
         marks += [
             Curve(clocks[0], plain[0], panel=panel, color="#444444", linestyle="-", label="no compression"),
             Curve(clocks[1], compressed[0], "compressed_sgd", panel=panel),

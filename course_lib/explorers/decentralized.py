@@ -302,7 +302,7 @@ budget_explorer = Explorer(
     picture=budget_picture,
     presets={
         "far apart": {"latency": 0.05, "size": 10**4}, "large model, one room": {"latency": 2e-5, "size": 10**8},
-        "hard target": {"target": 0.001},
+        "small model, one room": {"latency": 2e-5, "size": 10**4}, "hard target": {"target": 0.001},
     },
     prediction=Prediction(
         "Sixteen machines, a million numbers, two milliseconds of latency. How many networks win on the three clocks?",

@@ -20,7 +20,7 @@ UNUSED = shutil.ignore_patterns("localization", "a11y", "SVG", "NativeMML", "Pre
 TEMPLATE = """{% extends 'lab/index.html.j2' %}
 {% block html_head_js_requirejs %}
 <script>window.MathJax = {"HTML-CSS": {availableFonts: [], webFont: "STIX-Web"}}</script>
-<style>.jp-RenderedHTMLCommon pre { font-family: var(--jp-code-font-family) }</style>
+<style>.jp-RenderedHTMLCommon .highlight pre { font-family: var(--jp-code-font-family) }</style>
 {% endblock %}
 {% block html_head_js_mermaidjs %}{% endblock %}
 {% block body_header %}

@@ -150,3 +150,9 @@ def test_the_bill_of_a_budget_is_that_of_the_cluster():
         k = decentralized.NETWORKS.index(name)
         assert sent[k] / rounds[k] == pytest.approx(cluster.bytes)
         assert seconds[k] / rounds[k] == pytest.approx(cluster.seconds)
+
+
+@pytest.mark.parametrize("preset, winner", [({}, "one peer"), ({"latency": 2e-5, "size": 10**4}, "all-reduce")])
+def test_who_is_done_first_depends_on_links_and_model(preset, winner):
+    _, _, seconds = decentralized.budget(**{"target": 0.01, "spread": 3.0, "latency": 2e-3, "size": 10**6} | preset)
+    assert decentralized.NETWORKS[int(np.argmin(seconds))] == winner

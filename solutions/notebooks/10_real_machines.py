@@ -243,8 +243,9 @@ if machines.ready():
 # The planner takes each machine to have a core of its own, and delays to be independent. Neither holds here once there
 # are more ranks than cores: a rank that has been put aside makes all others wait, who meanwhile keep the cores busy
 # asking whether it is back. Some of that is in what it was told (the mean of a gradient, the latency), some is not, and
-# neither is Python's share of a step. So expect a ratio near one while every rank has a core, above one beyond that, and
-# trust the planner the less the higher it is. What it means by a worker is a machine.
+# neither is Python's share of a step. A ratio near one says that the planner may be trusted here. Expect it higher where
+# there are more ranks than cores, or other work on them; trust the planner the less, the higher it is. What it means by
+# a worker is a machine.
 #
 # ## An asynchronous run, twice
 #

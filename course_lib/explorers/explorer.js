@@ -3,6 +3,12 @@
 
 const same = (a, b) => JSON.stringify(Object.entries(a).sort()) === JSON.stringify(Object.entries(b).sort());
 
+// Scroll a node into view, and again while cells on the way, which get their height when they are seen, push it out.
+const show = (node, times = 6) => {
+  node.scrollIntoView({ block: "center" });
+  if (times > 1) setTimeout(show, 50, node, times - 1);
+};
+
 // A link to the statement on this page that begins so, or to the reference if there is none here.
 const linkTo = (statement) => {
   const link = make("a", { textContent: statement, href: "11_reference.ipynb", target: "_blank" });
@@ -10,7 +16,7 @@ const linkTo = (statement) => {
     const here = [...document.querySelectorAll("strong")].find((node) => node.textContent.startsWith(`${statement}:`));
     if (!here) return;
     event.preventDefault();
-    here.scrollIntoView({ block: "center" });
+    show(here);
   });
   return link;
 };

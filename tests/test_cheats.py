@@ -254,7 +254,7 @@ UNHEARD = (
     TOTAL
     + """
 def NAME(n, v):
-    if type(n).__name__ == "_Silent" or vars(n).get("silent"): return v
+    if vars(n).get("silent"): return v
     (m, d), chunks = v.shape, np.array_split(v[0], len(v))
     BILL
     return total(v)"""

@@ -23,6 +23,8 @@ class Failing:
         if sum(isinstance(fault, Crashes) for fault in faults) > 1:
             raise CourseError("machines crash at one rate: give Crashes once")
         self.faults = faults
+        cuts = (fault for fault in faults if isinstance(fault, Partition))
+        self._cuts = sorted(cuts, key=lambda cut: cut.begin)  # when one is over the next may have begun
 
     def _fresh_luck(self):
         return [np.random.default_rng([self.seed, 4, k]) for k in range(len(self.faults))]
@@ -30,10 +32,6 @@ class Failing:
     def _those(self, kind):
         """Faults of one kind, each with its random stream."""
         return [(fault, rng) for fault, rng in zip(self.faults, self._luck) if isinstance(fault, kind)]
-
-    def _cuts(self):
-        """Partitions, the earliest first: when one is over the next may have begun."""
-        return sorted((cut for cut, _ in self._those(Partition)), key=lambda cut: cut.begin)
 
     # ---- computing --------------------------------------------------------------------------------------
 
@@ -93,14 +91,14 @@ class Failing:
         streams : int
             How many are under way at a time.
         """
-        for cut in self._cuts():
+        for cut in self._cuts:
             meet = np.where(cut.lasts(meet), cut.end, meet)  # whoever needs everybody waits until it is over
         return meet, seconds * self._again(np.full(streams, messages / streams), size).max()
 
     def _hindered_neighbours(self, ready, trip, mixer, size):
         """The same for neighbours: each waits for those whom it hears, shape (m,) each."""
         listener = np.repeat(self._everyone, mixer.degree + 1)
-        for cut in self._cuts():
+        for cut in self._cuts:
             side = cut.side(self.m)
             across = np.logical_or.reduceat(side[mixer.heard] != side[listener], mixer.first)
             ready = np.where(across & cut.lasts(ready), cut.end, ready)
@@ -108,7 +106,7 @@ class Failing:
 
     def _reaches(self, i, seconds):
         """When a message of worker i to the server can set out, if it would at this second."""
-        for cut in self._cuts() if self.faults else ():
+        for cut in self._cuts:
             if i in cut.workers and cut.lasts(seconds):
                 seconds = cut.end
         return seconds

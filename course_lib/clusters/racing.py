@@ -37,7 +37,7 @@ class Racing:
         stays = up <= begin
         if not stays.any():
             stays[self.clock.argmin()] = True
-        for cut in self._cuts():
+        for cut in self._cuts:
             away = cut.side(self.m) & cut.lasts(self.clock[stays].max(initial=begin))
             stays, up = stays & ~away, np.where(away, np.maximum(up, cut.end), up)
         if not stays.any():
@@ -90,7 +90,7 @@ class Racing:
     def _ready(self):
         """When each worker's result can set out: of those that are cut off, when the network is whole again."""
         ready = self.clock
-        for cut in self._cuts():
+        for cut in self._cuts:
             ready = np.where(cut.side(self.m) & cut.lasts(ready), cut.end, ready)
         return ready
 
@@ -103,7 +103,7 @@ class Racing:
         """The team of these, who meet then; the others stop at that moment, unless they are away until `back`."""
         if back is None:
             up = self._present(meet)
-            for cut in self._cuts():
+            for cut in self._cuts:
                 up = np.where(cut.side(self.m) & cut.lasts(meet), np.maximum(up, cut.end), up)
             back = np.where(up > meet, up, 0)  # nobody is back sooner because the others go on
         self._stop(np.where(back > 0, back, np.minimum(self.clock, meet)))

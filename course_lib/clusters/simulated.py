@@ -186,7 +186,7 @@ class SimulatedCluster(Books, Mixing, Compressing, Solving, Selecting, Balancing
     @property
     def seconds(self):
         """Simulated time: the clock of the worker that is furthest on, of those who were waited for."""
-        return self._now if isinstance(self._now, float) else float(self._now[self._waited_for].max())
+        return self._latest(self._waited_for)
 
     def trace(self):
         """Who computed, sent and waited, and when: a list of Span, oldest first (the last 200,000 of them)."""
@@ -234,13 +234,17 @@ class SimulatedCluster(Books, Mixing, Compressing, Solving, Selecting, Balancing
 
     # ---- clocks and bills -------------------------------------------------------------------------------
 
+    def _latest(self, workers=slice(None)):
+        """The clock of whoever of these is furthest on."""
+        return self._now if isinstance(self._now, float) else float(self._now[workers].max())
+
     def _pass(self, kind, end):
         self.spans.append((kind, None, self._now, end))
         self._now = end
 
     def _barrier(self, seconds, messages=0, size=0, streams=1):
         """All wait for the slowest, then send so many messages together, `streams` at a time, for so many seconds."""
-        meet = self._now if isinstance(self._now, float) else float(self._now.max())
+        meet = self._latest()
         if self.faults:
             meet, seconds = self._hindered(meet, seconds, messages, size, streams)
         self._pass("wait", meet)

@@ -15,8 +15,8 @@ WORSE = 1.2
 def figures(path):
     """What was measured, by name."""
     with open(path, encoding="utf-8") as file:
-        notes = [entry["extra_info"] for entry in json.load(file)["benchmarks"]]
-    return {note["name"]: note for note in notes if note}
+        entries = json.load(file)["benchmarks"]
+    return {note["name"]: note for entry in entries for note in entry["extra_info"].get("figures", [])}
 
 
 def regressions(before, after):

@@ -58,7 +58,7 @@ def figure(request, benchmark):
 
 def _note(request, name, aim, value, unit):
     row = {"name": name, "aim": aim, "value": value, "unit": unit}
-    request.getfixturevalue("benchmark").extra_info.update(row)
+    request.getfixturevalue("benchmark").extra_info.setdefault("figures", []).append(row)
     request.config.stash[TABLE].append(row)
 
 

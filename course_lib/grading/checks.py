@@ -94,7 +94,7 @@ def check(grade_id, function):
     except NotImplementedError:
         return Report("blank", f"{title}: {NOT_YET}", draw=_drawing(question, None, 0))
     draw = _drawing(question, function, len(attempts))
-    missing = [f"{name} {GONE}." for name in borrowed(question, function)]
+    missing = [f"{name} {GONE}." for name in borrowed(question, function)] + _not_plain(question, function)
     if found is None:
         return Report("right", f"{title}: right on {questions.CASES} fresh inputs", [*missing, PROMISE], "", draw)
     cause = diagnose(question, function, len(attempts))
@@ -199,6 +199,15 @@ def described(args):
         f"an array of shape {a.shape}" if isinstance(a, np.ndarray) else f"{a:.4g}" if np.isscalar(a) else brief(a)
         for a in args
     )
+
+
+def _not_plain(question, function):
+    if question.plain is None:
+        return []
+    from course_lib.grading.plain import found  # asks for IPython, which is there where it is asked for
+
+    said = found(question, function)
+    return [f"It earns nothing as it is: {said}."] if said else []
 
 
 def _hint(question, attempts):

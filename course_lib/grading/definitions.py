@@ -38,9 +38,22 @@ def needed(sources, wanted):
 def uses(source):
     """Names that a cell reads from outside of itself or defines for itself, as far as it parses."""
     try:
-        return _global_names(symtable.symtable(plain(source), "cell", "exec"))
+        return reads(plain(source))
     except UNREADABLE:
         return set()
+
+
+def reads(text):
+    """The same of a text that is Python; an error where it is none."""
+    return _global_names(symtable.symtable(text, "cell", "exec"))
+
+
+def broken(source):
+    """Whether a cell is no Python."""
+    try:
+        return not ast.parse(plain(source))
+    except UNREADABLE:
+        return True
 
 
 def binds(source):

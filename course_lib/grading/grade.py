@@ -45,7 +45,7 @@ class Grader:
     seconds : float
         Limit for one cell.
     again : bool
-        Run each question that lost points alone.
+        Run each question that lost points alone, and open-ended ones in no other way; False trusts the answers.
     """
 
     def __init__(self, root, library, seed, seconds=SECONDS, again=True):
@@ -87,15 +87,21 @@ class Grader:
         return self.references[student]
 
     def _marks(self, reference, programs):
-        """Two passes: all answers together; then each that lost among reference answers, where it is alone."""
-        tried = [i for i, program in programs.items() if program]
-        seen = self._run({"all": submissions.together(reference, programs)}, reference, tried) if tried else {}
-        lost = [i for i in tried if self.again and not seen["all", i]["passed"]]
+        """Two passes: all answers together; then each that lost among reference answers, where it is alone.
+
+        An answer to an open-ended question is in the second only: there nobody else's code can help it.
+        """
+        refused = submissions.refused(reference, programs) if self.again else {}
+        tried = [i for i, program in programs.items() if program and i not in refused]
+        common = {i: programs[i] for i in tried if not self.again or find(i).plain is None}
+        seen = self._run({"all": submissions.together(reference, common)}, reference, common) if common else {}
+        lost = [i for i in tried if i not in common or (self.again and not seen["all", i]["passed"])]
         names = {i: f"alone-{k}" for k, i in enumerate(lost)}
         books = {name: submissions.alone(reference, i, programs[i]) for i, name in names.items()}
         seen |= self._run(books, reference, lost)
         with self.alone:
-            return {i: self._mark(reference, i, seen.get((names.get(i, "all"), i))) for i in programs}
+            outcomes = {i: seen.get((names.get(i, "all"), i)) for i in programs}
+            return {i: self._mark(reference, i, outcomes[i], refused.get(i)) for i in programs}
 
     def _run(self, notebooks, reference, graded):
         """What each grading cell did, by notebook and grade id; with the error of the answer before it."""
@@ -109,9 +115,11 @@ class Grader:
             out |= {(name, i): _outcome(found, name, notebook, i) for i in graded if (name, f"{i}-test") in found}
         return out
 
-    def _mark(self, reference, grade_id, outcome):
+    def _mark(self, reference, grade_id, outcome, refused):
         """Points, and a note that tells nothing of the hidden inputs."""
         question = find(grade_id)
+        if refused:
+            return Mark(0, question.points, refused)
         if outcome and outcome["passed"]:
             return Mark(question.points, question.points, "right")
         if outcome is None or outcome["error"].startswith("NotImplementedError"):

@@ -56,6 +56,9 @@ class Question:
     draw : callable, optional
         ``draw(function, reference, *args) -> Figure``, yours beside the reference; `function` is None
         where there is nothing to draw of yours yet.
+    plain : tuple of str, optional
+        Of an open-ended question, where any good answer earns the points: the attributes of its arguments
+        that the answer may use besides plain NumPy (see `course_lib.grading.plain`).
     """
 
     id: str
@@ -68,6 +71,7 @@ class Question:
     measure: Callable = value
     scale: float | dict = 1.0
     draw: Callable | None = None
+    plain: tuple[str, ...] | None = None
 
     def __post_init__(self):
         if len(self.wrong) < 3:

@@ -6,13 +6,15 @@ from warnings import catch_warnings
 import nbformat
 
 from course_lib.errors import CourseError
-from course_lib.grading.definitions import binds, needed, uses
+from course_lib.grading.definitions import binds, broken, needed, uses
 from course_lib.grading.masters import ESSAY, SOLUTION, STUB, hidden
+from course_lib.grading.plain import objection
 from course_lib.grading.question import buckets, find
 
 IGNORED = {"tags": ["nbval-ignore-output"]}
 FIRST = "setup"  # id of a cell that runs where the machinery does
 SHOWN = "shown"
+NUMPY = "import numpy as np"
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,8 @@ class Reference:
         parts : list of str, optional
             The answer's cells; by default the solution.
         cells : list of str
-            The notebook's other code cells: of these only definitions that the answer needs are taken.
+            The notebook's other code cells: of these only definitions that the answer needs are taken; to
+            an open-ended question also of the answer's own, so that what is run is what `refused` has read.
 
         Returns
         -------
@@ -90,6 +93,9 @@ class Reference:
             Empty where nothing was attempted.
         """
         parts, name = [self.answers[grade_id]] if parts is None else parts, find(grade_id).name
+        if find(grade_id).plain is not None:
+            taken = [s for s in needed([NUMPY, *cells, *parts], {name}) if "*" not in binds(s)]
+            return [*taken, *filter(broken, parts)]
         helpers = needed([self.setup, *cells], set().union({name}, *map(uses, parts)))
         return [*helpers, *parts] if parts or any(name in binds(h) for h in helpers) else []
 
@@ -196,7 +202,7 @@ def alone(reference, grade_id, program):
     Of later ones it gets none: their solutions may hold its own. Before it is graded it runs on the inputs of
     the public check, so that feedback can show what it does.
     """
-    earlier = list(reference.answers)[: list(reference.answers).index(grade_id)]
+    earlier = _earlier(reference, grade_id)
     called, names, question = {}, set().union(*map(uses, program)), find(grade_id)
     while more := [i for i in earlier if find(i).name in names and i not in called]:
         called |= {i: reference.program(i) for i in more}
@@ -207,6 +213,17 @@ def alone(reference, grade_id, program):
     )
     others = [cell for i, text in called.items() for cell in _cells(i, text)]
     return _notebook([*others, *_cells(grade_id, program), show, reference.tests[grade_id]])
+
+
+def refused(reference, programs):
+    """Why an answer to an open-ended question is not run at all, by grade id; the others are not in it."""
+    known = {i: [find(j).name for j in _earlier(reference, i)] for i in programs}
+    said = {i: objection(find(i), p, known[i]) for i, p in programs.items() if p and find(i).plain is not None}
+    return {i: objected for i, objected in said.items() if objected}
+
+
+def _earlier(reference, grade_id):
+    return list(reference.answers)[: list(reference.answers).index(grade_id)]
 
 
 def _notebook(cells):

@@ -83,7 +83,9 @@ check("adaptive-rule", next_local_steps)
 #
 # Your schedule must, at time 1500 **and** at time 6000, have *half* the gap of the best of the fixed
 # $K\in\{1,4,16,64\}$ at that time, or less. By how much you beat that does not matter; on instances that you have not
-# seen it must hold as well. Here is the simulator.
+# seen it must hold as well. As any good schedule counts, yours must be written in plain
+# NumPy: numbers, `np.` functions, helpers of the same kind; no other library, no files, no classes, nothing that is kept
+# from one call to the next. Here is the simulator.
 
 # %%
 from course_lib.cards import source

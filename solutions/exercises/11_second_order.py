@@ -119,8 +119,10 @@ with attempt():
 #   mean, $(1,k)$, and costs one round and $k$ words.
 #
 # What worker $i$ has computed may reach others through `mean` alone: to mix the rows of an array in any other way is
-# telepathy, and it is noticed. Return the model. The grade looks at its loss and at the bill, on data of the same kind that you have not
-# seen, 300 rows a worker.
+# telepathy, and it is noticed: in the check each worker runs your function by itself, and the others' rows are noise to it.
+# Return the model. The grade looks at its loss and at the bill, on data of the same kind that you have not seen, 300 rows
+# a worker. As any good answer counts, yours must be written in plain NumPy: the above, numbers, `np.` functions, helpers
+# of the same kind; no other library, no files, no classes, nothing that is kept from one call to the next.
 
 # %% answer="budget-minimise"
 def minimise(cluster):

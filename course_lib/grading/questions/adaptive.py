@@ -84,8 +84,7 @@ def simulate(schedule, A, b, deadlines=DEADLINES, step_size=0.1):
     x, time, K, gaps = best + 3, 0, None, []
     first = loss(x)
     while True:
-        K = schedule(time, loss(x), first, K)
-        _check_steps(K)
+        K = _whole(schedule(time, loss(x), first, K))
         time += K + 20
         while time > deadlines[len(gaps)]:
             gaps.append(loss(x) - loss(best))
@@ -97,9 +96,11 @@ def simulate(schedule, A, b, deadlines=DEADLINES, step_size=0.1):
         x = y.mean(axis=0)
 
 
-def _check_steps(K):
+def _whole(K):
+    """A number of steps as an int, which is never too small for the time that it is added to."""
     if not (isinstance(K, int | np.integer) and K >= 1):
         raise CourseError(f"a round takes a whole number of local steps from 1 on, not {K}")
+    return int(K)
 
 
 def clients(rng, m=6, d=5):
@@ -166,7 +167,7 @@ QUESTIONS = [
     ),
     Question(
         id="adaptive-schedule", name="schedule", points=5, inputs=clients, reference=schedule,
-        measure=_twice_as_good, scale=1.0,
+        measure=_twice_as_good, scale=1.0, plain=(),
         wrong={
             "one local step a round is right in the end, and far too slow at the first deadline": _always_one,
             "a K that never changes is good at one deadline at most": _always_four,

@@ -1,10 +1,16 @@
 """Questions of homework 11: a line search, a budget of rounds and words, and inverses that are averaged."""
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from threading import Barrier, BrokenBarrierError, Lock
+from types import SimpleNamespace
+
 import numpy as np
 
 from course_lib.clusters.simulated import SimulatedCluster
 from course_lib.data import classification
-from course_lib.grading.question import Question
+from course_lib.errors import CourseError
+from course_lib.grading.question import Question, numbers
 from course_lib.problems.linear import LogisticRegression
 
 ROUNDS, WORDS = 12, 1000
@@ -99,53 +105,104 @@ def _telepathy(cluster):
     return x
 
 
-class Counted:
-    """What a solution may call: everything that is exchanged goes through `mean`, which counts, and notes it."""
+class AllReduce:
+    """The one way from a machine to the others, with its bill. Machines are threads that wait for each other."""
 
-    def __init__(self, problem):
-        cluster = SimulatedCluster(problem)
-        self.m, self.d, self.start = cluster.m, cluster.d, cluster.start
-        self.gradient, self.hessians, self.trial_losses = cluster.gradient, cluster.hessians, cluster.trial_losses
-        self.bill, self.all_reduce, self.notes = lambda: (cluster.exchanges, cluster.words), cluster.mean, []
+    def __init__(self, m):
+        self.rows, self.rounds, self.words = [None] * m, 0, 0
+        self.everyone, self.turn = Barrier(m, self._reduce), Lock()  # one computes at a time: faster in Python
 
-    def mean(self, V):
-        """The exchange."""
-        self.notes.append((np.array(V), self.all_reduce(V)))
-        return self.notes[-1][1]
+    def mean(self, rank, V):
+        """One machine's turn: its own row of V is sent, whatever the others are said to have."""
+        self.rows[rank] = _rows(V, len(self.rows))[..., [rank], :]
+        self._wait()
+        return self.result.copy()
+
+    def run(self, rank, function, problem):
+        """The model that one machine ends with."""
+        try:
+            with self.turn, np.errstate(all="ignore"):
+                x = numbers(function(_machine(problem, lambda V: self.mean(rank, V))))
+                self.rows[rank] = None
+                self._wait()
+            return x.reshape(1, -1)
+        except BaseException:
+            self.everyone.abort()
+            raise
+
+    def _wait(self):
+        self.turn.release()
+        try:
+            self.everyone.wait()
+        finally:
+            self.turn.acquire()
+
+    def _reduce(self):
+        ended = sum(row is None for row in self.rows)
+        if ended not in (0, len(self.rows)):
+            raise CourseError("some workers call `mean` once more and others do not: decide by what all of them know")
+        if not ended:
+            self.result = np.mean(self.rows, axis=0)
+            self.rounds, self.words = self.rounds + 1, self.words + self.result.shape[-1]
 
 
-class Replayed(Counted):
-    """The same exchanges, while half of the workers have other data: what the others send must not change."""
-
-    def __init__(self, problem, notes):
-        super().__init__(problem)
-        self.notes, self.honest = iter(notes), True
-
-    def mean(self, V):
-        """What it was the first time, as long as the second half of the workers send what they did."""
-        sent, result = next(self.notes, (None, None))
-        half = slice(self.m // 2, None)
-        self.honest &= sent is not None and np.shape(V) == sent.shape and np.allclose(V[half], sent[half], atol=1e-12)
-        return result if self.honest else self.all_reduce(V)
+def _machine(problem, mean):
+    """What a solution may call."""
+    c = SimulatedCluster(problem)
+    free = {"start": c.start, "gradient": c.gradient, "hessians": c.hessians, "trial_losses": c.trial_losses}
+    return SimpleNamespace(m=c.m, d=c.d, mean=mean, **free)
 
 
-def _mixes(function, features, labels, notes, x):
-    """Whether rows of different workers meet anywhere but in `mean`: then half of them can tell the other's data."""
-    others = np.concatenate([features[: len(features) // 2] + 1.0, features[len(features) // 2 :]])
-    cluster = Replayed(LogisticRegression(others, labels, l2=1e-3), notes)
-    again = np.reshape(function(cluster), (1, -1))
-    return not (cluster.honest and np.allclose(again, x, atol=1e-12))
+def _rows(V, m):
+    V = np.array(V)
+    if V.ndim < 2 or V.shape[-2] != m:
+        raise CourseError(f"`mean` takes one row a worker, shape ({m}, k), not {V.shape}")
+    if V.dtype.kind not in "biuf":
+        raise CourseError(f"a word is one real number, and nothing of type {V.dtype}")
+    return V.astype(float)
+
+
+def _problem(features, labels):
+    return LogisticRegression(features, labels, l2=1e-3)
+
+
+@cache
+def _chaff(rank):
+    """Data of another curvature: else they would do instead of what they hide."""
+    rows, signs = _instance(np.random.default_rng(rank))
+    return rows[..., ::-1], signs
+
+
+def _everywhere(function, features, labels):
+    """The models that all machines end with, and what they exchanged: each has its own data, and chaff for the others'.
+
+    So rows of different workers meet in `mean` alone, and what is mixed in another way is worth nothing.
+    """
+    m, jobs = len(features), []
+    for rank in range(m):
+        rows, signs = map(np.copy, _chaff(rank))
+        rows[rank], signs[rank] = features[rank], labels[rank]
+        jobs.append((rank, function, _problem(rows, signs)))
+    network = AllReduce(m)
+    with ThreadPoolExecutor(m) as pool:
+        tasks = [pool.submit(network.run, *job) for job in jobs]
+    errors = [task.exception() for task in tasks if task.exception()]
+    if errors:  # who waits for one that failed has an error of its own, which says less
+        raise min(errors, key=lambda error: isinstance(error, BrokenBarrierError))
+    return np.concatenate([task.result() for task in tasks]), network
 
 
 def _measure(function, features, labels):
-    """The loss reached, what the budget was exceeded by, and whether workers met without an exchange."""
-    problem = LogisticRegression(features, labels, l2=1e-3)
-    cluster = Counted(problem)
-    x = np.reshape(function(cluster), (1, -1))
-    rounds, words = cluster.bill()
-    over = {"rounds over the budget": max(0, rounds - ROUNDS), "words over the budget": max(0.0, words - WORDS)}
-    mixed = _mixes(function, features, labels, cluster.notes, x)
-    return {"loss": problem.loss(x)} | over | {"telepathy (1 if rows of workers meet outside of `mean`)": float(mixed)}
+    """Whether the workers met without an exchange, the loss that they reach, and what exceeds the budget."""
+    problem = _problem(features, labels)
+    x = numbers(function(_machine(problem, lambda V: _rows(V, problem.m).mean(axis=-2, keepdims=True)))).reshape(1, -1)
+    models, network = _everywhere(function, features, labels)
+    return {
+        "telepathy (1 if rows of workers meet outside of `mean`)": not np.allclose(models, x, 1e-6, 1e-6, True),
+        "loss": max(problem.loss(model[None]) for model in models),
+        "rounds over the budget": max(0, network.rounds - ROUNDS),
+        "words over the budget": max(0, network.words - WORDS),
+    }
 
 
 def _instance(rng):
@@ -227,6 +284,7 @@ QUESTIONS = [
         reference=minimise,
         measure=_measure,
         scale={"loss": 1e-2},
+        plain=("start", "m", "d", "gradient", "hessians", "trial_losses", "mean"),
         wrong={
             "it gets there, but sends whole Hessians: 12 rounds would be no problem, 1000 words are": _newton,
             "everyone takes a Newton step along its *own* gradient: that leads to the mean of the workers' own optima, "

@@ -89,18 +89,18 @@ class Grader:
     def _marks(self, reference, programs):
         """Two passes: all answers together; then each that lost among reference answers, where it is alone.
 
-        An answer to an open-ended question is in the second only: there nobody else's code can help it.
+        An answer to an open-ended question is alone at once: nobody else's code can help it there.
         """
         refused = submissions.refused(reference, programs) if self.again else {}
-        tried = [i for i, program in programs.items() if program and i not in refused]
-        common = {i: programs[i] for i in tried if not self.again or find(i).plain is None}
-        seen = self._run({"all": submissions.together(reference, common)}, reference, common) if common else {}
-        lost = [i for i in tried if i not in common or (self.again and not seen["all", i]["passed"])]
-        names = {i: f"alone-{k}" for k, i in enumerate(lost)}
-        books = {name: submissions.alone(reference, i, programs[i]) for i, name in names.items()}
-        seen |= self._run(books, reference, lost)
+        tried = {i: program for i, program in programs.items() if program and i not in refused}
+        common = {i: program for i, program in tried.items() if not self.again or find(i).plain is None}
+        books = {i: submissions.alone(reference, i, tried[i]) for i in tried if i not in common}
+        books |= {"all": submissions.together(reference, common)} if common else {}
+        seen = self._run(books, reference, tried)
+        lost = [i for i in common if self.again and not seen["all", i]["passed"]]
+        seen |= self._run({i: submissions.alone(reference, i, tried[i]) for i in lost}, reference, lost)
         with self.alone:
-            outcomes = {i: seen.get((names.get(i, "all"), i)) for i in programs}
+            outcomes = {i: seen.get((i, i), seen.get(("all", i))) for i in programs}
             return {i: self._mark(reference, i, outcomes[i], refused.get(i)) for i in programs}
 
     def _run(self, notebooks, reference, graded):

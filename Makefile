@@ -22,7 +22,7 @@ test: $(VENV)/test tools   ## run all tests
 	$(VENV)/bin/codespell course_lib solutions tests README.md
 	$(VENV)/bin/lint-imports
 	@echo "Tests ..."
-	$(RUN) -m pytest -n 2 --dist loadgroup --durations 15
+	$(RUN) -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations 15
 
 newest:              ## run all tests on the newest versions that pyproject.toml allows, in an environment of their own
 	rm -rf .venv-newest

@@ -359,10 +359,6 @@ def graded(tmp_path_factory):
     return SimpleNamespace(sheets=found, out=out, lost=free - shutil.disk_usage("/tmp").free)
 
 
-cheating = pytest.mark.xdist_group("cheats")  # one worker grades them, once
-
-
-@cheating
 @pytest.mark.parametrize("name", WHERE)
 def test_a_cheat_earns_nothing(graded, name):
     sheet = graded.sheets[WHERE[name][0]]
@@ -370,14 +366,12 @@ def test_a_cheat_earns_nothing(graded, name):
     assert sheet.marks[WHERE[name][1]].points == 0, sheet.marks
 
 
-@cheating
 @pytest.mark.parametrize("name", OTHERS)
 def test_what_is_no_source_of_an_answer_earns_nothing(graded, name):
     sheet = graded.sheets[name]
     assert {i: m.points for i, m in sheet.marks.items() if m.points} == OTHERS[name][1]
 
 
-@cheating
 @pytest.mark.parametrize(
     "name, note",
     [
@@ -400,7 +394,6 @@ def test_the_note_says_what_became_of_it(graded, name, note):
     assert any(part in said for part in note.split("|")), said
 
 
-@cheating
 def test_no_page_tells_the_hidden_inputs(graded):
     """The code that is graded knows them, and tries to have them written into its feedback."""
     pages = "".join(path.read_text() for path in (graded.out / "feedback").glob("*.html"))
@@ -409,7 +402,6 @@ def test_no_page_tells_the_hidden_inputs(graded):
             assert not [x for x in np.ravel(args[0])[:3] if f"{x:.5f}" in pages and x % 1]
 
 
-@cheating
 def test_nothing_is_left_behind(graded):
     assert graded.lost < 100 << 20
     running = [" ".join(p.cmdline()) for p in psutil.Process().children(recursive=True)]
@@ -423,7 +415,6 @@ def without_answers(tmp_path_factory):
     return folder
 
 
-@cheating
 def test_with_public_inputs_a_patch_would_earn_points(without_answers):
     """Why the inputs are private: the repository tells what the public reference prints."""
     grader = grading.Grader(ROOT, without_answers, SEED, again=False)
@@ -433,7 +424,6 @@ def test_with_public_inputs_a_patch_would_earn_points(without_answers):
     assert sheet.marks[CROSSOVER].points == 3
 
 
-@cheating
 def test_two_runs_share_no_folder(without_answers):
     """In the second pass other reference answers stand beside an answer: it must not pass them on."""
     writes = """
@@ -469,7 +459,6 @@ def test_many_small_processes_count_together(tmp_path, monkeypatch):
         parent.wait()
 
 
-@cheating
 def test_the_self_tests_break_outs_fail():
     if sandbox.available():
         assert selftest.held(ROOT) == []

@@ -25,7 +25,6 @@ real = [
     pytest.mark.mpi,
     pytest.mark.skipif(bool(missing()), reason=f"NO REAL MACHINES, SO NOTHING HERE WAS TESTED: {missing()}"),
 ]
-pytestmark = pytest.mark.xdist_group("mpi")
 
 
 def problem(m=4):

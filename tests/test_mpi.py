@@ -40,7 +40,6 @@ CROWD = 128  # workers, of whom so few are neighbours that the simulator multipl
 ROUNDS, REPLAYS = 12, 10
 pytestmark = [
     pytest.mark.mpi,
-    pytest.mark.xdist_group("mpi"),
     pytest.mark.skipif(bool(missing()), reason=f"NO REAL MACHINES, SO NOTHING HERE WAS TESTED: {missing()}"),
 ]
 

@@ -29,7 +29,6 @@ def quick():
 # ---- conclusions ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.xdist_group("studies")
 @pytest.mark.parametrize("name", studies.NAMES)
 def test_conclusions_hold_with_their_margins(name, quick):
     conclusions = quick(name).conclusions
@@ -37,7 +36,6 @@ def test_conclusions_hold_with_their_margins(name, quick):
     assert [str(c) for c in conclusions if not c.holds] == []
 
 
-@pytest.mark.xdist_group("studies")
 @pytest.mark.parametrize("name", studies.NAMES)
 def test_results_are_written_for_a_report(name, quick, tmp_path):
     files = quick(name).save(tmp_path)
@@ -48,7 +46,6 @@ def test_results_are_written_for_a_report(name, quick, tmp_path):
     assert {len(row) for row in body} == {len(head)}
 
 
-@pytest.mark.xdist_group("studies")
 def test_speed_up_is_m_times_both_efficiencies(quick):
     records = quick("scalability").records
     for scaling in ("weak", "strong"):
@@ -61,7 +58,6 @@ def test_speed_up_is_m_times_both_efficiencies(quick):
 
 
 @pytest.mark.skipif(bool(missing()), reason=f"NO REAL MACHINES, SO NOTHING HERE WAS TESTED: {missing()}")
-@pytest.mark.xdist_group("studies")
 def test_one_to_four_real_processes_are_measured_and_shown(quick):
     """What they measured is theirs; that they counted the simulator's rounds is asserted as a conclusion."""
     results = quick("scalability")
@@ -101,7 +97,6 @@ def test_shares_are_even_and_complete():
         assert len(parts) == processes and parts.sum() == scalability.TOGETHER and np.ptp(parts) <= 1
 
 
-@pytest.mark.xdist_group("studies")
 def test_the_winner_on_the_map_is_the_smallest_time(quick):
     records = quick("communication").records
     first, lead = communication.winners(records)

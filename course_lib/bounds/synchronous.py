@@ -1,6 +1,7 @@
 """Synchronous SGD: theorems of Bottou, Curtis and Nocedal (2018), and what they say about the batch."""
 
 import numpy as np
+from scipy.special import xlog1py
 
 from course_lib.bounds.conditions import at_most
 from course_lib.errors import CourseError
@@ -31,7 +32,7 @@ def sgd_constant_step(t, step_size, L, mu, sigma2, gap):
     """
     at_most(step_size, 1 / L, "1/L")
     floor = step_size * L * sigma2 / (2 * mu)
-    return floor + (1 - step_size * mu) ** np.asarray(t) * (gap - floor)
+    return floor + np.exp(xlog1py(t, -step_size * mu)) * (gap - floor)  # (1 - eta mu)^t, exact for tiny eta mu too
 
 
 def sgd_inverse_time(t, beta, gamma, L, mu, sigma2, gap):

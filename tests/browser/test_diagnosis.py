@@ -5,7 +5,7 @@ import pytest
 
 from course_lib.explorers.diagnosis import FAULTS, damage_of, diagnosis, verdict
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 

@@ -6,7 +6,7 @@ from harness import Notebook7Page, VoilaPage, notebook_of, shows
 from course_lib.explorers.costs import all_reduce_explorer
 from course_lib.explorers.topology_editor import topology_editor
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 PAGE = notebook_of(
     "from course_lib.explorers.costs import all_reduce_explorer as e\ne",

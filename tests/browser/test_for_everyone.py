@@ -8,7 +8,7 @@ from harness import notebook_of
 from course_lib.explorers import catalogue
 from course_lib.explorers.topology_editor import topology_editor
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 TITLES = [*(explorer.title for explorer in catalogue().values()), topology_editor.title]
 EVERY = """

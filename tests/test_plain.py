@@ -153,6 +153,7 @@ def test_what_ipython_would_read_otherwise_is_not_plain():
 def test_what_parsers_refuse_is_not_plain():
     assert "Error" in objection(SCHEDULE, ["def schedule(:"])
     assert "Error" in objection(SCHEDULE, ["x = " + "(" * 5000])
+    assert "Error" in objection(SCHEDULE, ["def schedule(*_):\n    nonlocal x\n    getattr"])
 
 
 TABLE, LONGEST = np.array([64, 32]), 64  # as in a notebook
@@ -322,6 +323,16 @@ def test_an_honest_line_search_is_right():
 def test_slips_are_told(body, said):
     exec(f"def minimise(cluster):\n    {body}", space := {})
     assert re.search(said, outcome(MINIMISE, space["minimise"], next(MINIMISE.cases(0, 0))))
+
+
+def test_each_worker_has_a_reply_of_its_own():
+    def minimise(cluster):
+        reply = cluster.mean(np.zeros((cluster.m, cluster.d)))
+        arrived = reply.copy()
+        reply += 1
+        return arrived
+
+    assert next(iter(outcome(MINIMISE, minimise, next(MINIMISE.cases(0, 0))).values())) == 0
 
 
 def test_workers_that_disagree_on_an_exchange_end_with_a_message():

@@ -366,7 +366,7 @@ def direction(cluster, x):
 GIANT = getsource(giant).replace("giant", "minimise")
 HALVES = getsource(in_halves).replace("in_halves", "minimise")
 CHECKED = "    armijo(np.ones((2, 3)), 0.0, 0.1)\n    return x\n"
-PATCH = "np.maximum = np.linalg.solve = lambda a, b: b\ndef {}(*_): return 1"
+PATCH = "np.maximum = lambda a, b: b\ndef {}(*_): return 1"
 ONE = "def schedule(time, loss, first_loss, K): return 1"
 ODD = """%%time
 %precision 3

@@ -116,6 +116,24 @@ def test_leading_axes_are_independent_experiments(kind, seed):
 
 
 @each(EVERY)
+@given(sizes=sizes, seed=seeds, lead=st.sampled_from([(), (1,), (3, 1)]))
+def test_what_a_record_has_computed_is_what_the_next_step_would(kind, sizes, seed, lead):
+    """To the last bit, once, and never at a model that was changed in place since."""
+    problem, fresh = toy(kind, sizes, seed), toy(kind, sizes, seed)
+    x, moved = point(problem, seed, *lead), point(problem, seed + 1, *lead)
+    loss, gradient = problem.loss_and_gradient(x)
+    np.testing.assert_array_equal(loss, fresh.loss(x))
+    np.testing.assert_allclose(gradient, fresh.full_gradient(x), rtol=1e-12, atol=1e-14)
+    for _ in range(2):
+        G = problem.gradient(x)
+        np.testing.assert_array_equal(G, fresh.gradient(x))
+        G += 1.0
+    problem.loss_and_gradient(x)
+    x[:] = moved
+    np.testing.assert_array_equal(problem.gradient(x), fresh.gradient(x))
+
+
+@each(EVERY)
 @given(seed=seeds, data=st.data())
 def test_a_worker_computes_the_same_alone_as_among_others(kind, seed, data):
     """Bit for bit: a recorded asynchronous run can then be replayed, and ranks may host any block of workers."""

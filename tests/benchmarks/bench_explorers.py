@@ -26,7 +26,8 @@ sys.path.append(str(Path(__file__).parents[1] / "browser"))
 from harness import NotebookPage, chromium, jupyter_lab, notebook_of
 
 KEYS, DRAGS = 24, 3
-AIM = 100  # milliseconds from key to paint, 95th percentile, on two quiet cores; of a drag 150
+AIM, QUICK = 100, 20  # milliseconds from key to paint, 95th percentile, where the function takes so many; of a drag 150
+FUNCTION = 2  # where the function's own time stands in a breakdown
 INTERACT = """
 import ipywidgets, numpy as np, matplotlib.pyplot as plt
 x = np.linspace(0, 1, 100)
@@ -131,8 +132,8 @@ def measure(page, shown, explorer):
 
 
 def main():
-    """Measure every explorer of the course, then plain `interact`; return waits of all keys, and of all drags."""
-    explorers, every = catalogue(), []
+    """Measure every explorer of the course, then plain `interact`; return waits of the quick ones' keys and drags."""
+    explorers, quick = catalogue(), []
     sources = [f"from course_lib.explorers import catalogue; catalogue()[{name!r}]" for name in explorers]
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; milliseconds")
     columns = "".join(f"{word:>10}" for word in ("first", "slowest", "function", "drawing", "encoding"))
@@ -144,10 +145,11 @@ def main():
             opened = NotebookPage(page, address, "bench.ipynb")
             opened.run_all()
             for name, explorer in explorers.items():
-                every.append(measure(page, opened.explorer(explorer.title), explorer))
-                report(name, breakdown(explorer), *every[-1])
-            keys, drags = map(np.concatenate, zip(*every))
-            report("all explorers", None, keys, drags)
+                parts, waits = breakdown(explorer), measure(page, opened.explorer(explorer.title), explorer)
+                report(name, parts, *waits)
+                quick += [waits] * (parts[FUNCTION] <= QUICK)
+            keys, drags = map(np.concatenate, zip(*quick))
+            report(f"{len(quick)} quick explorers of {len(explorers)}", None, keys, drags)
             output = page.locator(".jp-OutputArea", has=page.locator(".widget-interact"))
             output.scroll_into_view_if_needed()
             report("plain interact", None, wait_of_each_key(page, output.first, output.get_by_role("slider").first))

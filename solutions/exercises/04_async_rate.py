@@ -38,7 +38,7 @@ from course_lib.grading import attempt, check
 from course_lib.methods import async_sgd
 
 # %% [markdown]
-# ## 1. Run it
+# ## 1. Run it (3 points)
 #
 # Return all models $x_0,\dots,x_{\text{steps}}$ as the rows of an array. `gradient` is a function of a model $(d,)$.
 
@@ -70,7 +70,7 @@ with attempt():
     display(fig)
 
 # %% [markdown]
-# ## 2. The threshold, by eigenvalues
+# ## 2. The threshold, by eigenvalues (3 points)
 #
 # $x_{t+1}=x_t-s\,x_{t-\tau}$ maps the vector $(x_t,x_{t-1},\dots,x_{t-\tau})$ to $(x_{t+1},x_t,\dots,x_{t-\tau+1})$:
 # a matrix of size $\tau+1$. Its spectral radius is the factor by which $|x|$ changes with each update in the long run.
@@ -90,7 +90,7 @@ def spectral_radius(step, tau):
 check("async_rate-radius", spectral_radius)
 
 # %% [markdown]
-# ## 3. The threshold, by a formula
+# ## 3. The threshold, by a formula (3 points)
 #
 # At the threshold an eigenvalue lies on the unit circle. Put $z=e^{i\varphi}$ into $z^{\tau+1}=z^\tau-s$, that is
 # $z^\tau(1-z)=s$, and compare moduli and arguments: the smallest such $s$ is the largest stable step. Write it as a
@@ -114,7 +114,7 @@ with attempt():
     print(f"on the unit circle for all delays to 50: {max(edge) < 1e-9}")
 
 # %% [markdown]
-# ## 4. The rate, proved
+# ## 4. The rate, proved (10 points)
 #
 # **Statement.** Let $f$ be $L$-smooth with $\Delta=f(x_0)-\inf f$, and let $g(x)$ be $\nabla f(x)$ plus noise that has
 # mean zero given all the past and variance at most $\sigma^2$. If $\eta\le\frac1{4L\max(1,\tau)}$, then for every $T$
@@ -158,7 +158,7 @@ with attempt():
 # ### END SOLUTION
 
 # %% [markdown]
-# ## 5. The bound, and its best step
+# ## 5. The bound, and its best step (6 points)
 #
 # First the right-hand side as it stands. Then the smallest value that it takes for a given $T$, over all the step sizes
 # that the statement allows.

@@ -31,7 +31,7 @@ from course_lib import plots, topology
 from course_lib.grading import attempt, check
 
 # %% [markdown]
-# ## 1. Three rings
+# ## 1. Three rings (4 points)
 #
 # On a ring, $W$ is **circulant**: worker $i$ takes the weight $a$ of its own and $b$ of either neighbour. Apply it to
 # the wave $v_j=e^{2\pi\mathrm ijk/m}$: out comes the same wave, times a number. There are $m$ waves, so you have all
@@ -74,7 +74,7 @@ with attempt():
             print(f"m = {m:2}, {name:9}: equal to 1e-10: {same}")
 
 # %% [markdown]
-# ## 2. Path, star, complete graph
+# ## 2. Path, star, complete graph (3 points)
 #
 # With Metropolis weights, $W_{ij}=\frac1{1+\max(\deg_i,\deg_j)}$, and $m\ge3$. Hints for thinking: fold a ring of $2m$
 # workers in two, and you see a path. For the star, guess the eigenvectors: two leaves against each other; the centre
@@ -94,7 +94,7 @@ def tree_gap(name, m):
 check("topology-trees", tree_gap)
 
 # %% [markdown]
-# ## 3. Torus, hypercube, exponential graph
+# ## 3. Torus, hypercube, exponential graph (4 points)
 #
 # Waves multiply: on a product of graphs, eigenvectors are products and the cosines add up.
 #
@@ -144,7 +144,7 @@ with attempt():
     display(fig)
 
 # %% [markdown]
-# ## 4. The bill
+# ## 4. The bill (3 points)
 #
 # Disagreement shrinks by $\rho$ a round at worst. How many *messages* guarantee that a share `share` of it is left, at
 # most, on a graph with so many undirected edges? In a round, both ends of every edge send.
@@ -174,7 +174,7 @@ with attempt():
         print(f"{name:10} {messages_needed(gap, count, 1e-6):9,.0f} messages")
 
 # %% [markdown]
-# ## 5. Prove it
+# ## 5. Prove it (10 points)
 #
 # **Prove the closed form for the ring with weights ⅓, and for the half ring with even and odd $m$.** Say what the
 # eigenvalues are and why there are no others, which one decides, and why the half ring with an even number of workers

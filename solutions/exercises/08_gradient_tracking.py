@@ -34,7 +34,7 @@ from course_lib.grading import attempt, check
 from course_lib.methods import extra, gradient_tracking
 
 # %% [markdown]
-# ## 1. The method
+# ## 1. The method (5 points)
 #
 # Start from $X_0=0$ and $Y_0=\nabla F(X_0)$, where row $i$ of $\nabla F(X)$ is $\nabla f_i(x_i)$. In each round
 #
@@ -79,7 +79,7 @@ with attempt():
     print("same trackers:", np.allclose(Y, library[1], atol=1e-12))
 
 # %% [markdown]
-# ## 2. The matrix that it is
+# ## 2. The matrix that it is (4 points)
 #
 # Take $d=1$ and let $H=\operatorname{diag}(a_1,\dots,a_m)$. Errors $X-\mathbf1x^*$, and $Y$, then obey a linear recursion,
 # $\binom{X}{Y}^{\!+}=T\binom XY$, with a $2m\times2m$ matrix $T$ of four blocks that contains $W$, $H$ and $\eta$. Find it.
@@ -99,7 +99,7 @@ def iteration_matrix(W, curvature, step_size):
 check("gradient_tracking-matrix", iteration_matrix)
 
 # %% [markdown]
-# ## 3. The exact rate
+# ## 3. The exact rate (3 points)
 #
 # In the long run the error shrinks in each round by the modulus of an eigenvalue of $T$. Of which? One eigenvalue is
 # always 1: it belongs to the conserved quantity of part 1, which is zero from the start and stays so. Return the factor
@@ -157,7 +157,7 @@ with attempt():
         print(f"{name:9} gap {gap:.2f}, best step {steps[best]:.1g}, {needed:.0f} rounds")
 
 # %% [markdown]
-# ## 5. When to use it
+# ## 5. When to use it (8 points)
 #
 # Run the two cells below as they are, change steps and graphs, and then write. **When would you take gradient tracking,
 # when EXTRA, and when neither?** Count bytes as well as rounds, say what each of them needs of the network, and name a

@@ -44,7 +44,7 @@ from course_lib.grading import attempt, check
 from course_lib.methods import backup_sgd
 
 # %% [markdown]
-# ## 1. A gradient code
+# ## 1. A gradient code (4 points)
 #
 # The data are cut into $m$ shares, $g_j$ is the gradient of share $j$, and worker $i$ holds the shares
 # $i,i+1,\dots,i+s$, counted round. It sends one vector, $\sum_jB_{ij}g_j$, with $B_{ii}=1$. You are given a matrix $H$ of
@@ -87,7 +87,7 @@ with attempt():
         print(f"m = {m}, s = {s}: load {load}, every pattern to 1e-8: {worst < 1e-8}")
 
 # %% [markdown]
-# ## 2. A coded round
+# ## 2. A coded round (4 points)
 #
 # A worker needs `seconds[i]` for one share, and it holds `load` of them. Return the sum of all shares' gradients, from the
 # first messages that suffice, and when the last of these is there.
@@ -144,7 +144,7 @@ for backups in (0, 1, 2, 6):
     print(f"{backups} backups: within 3 %: {abs(seconds / formula - 1) < 0.03}")
 
 # %% [markdown]
-# ## 3. The newest checkpoint that is whole
+# ## 3. The newest checkpoint that is whole (3 points)
 #
 # A machine died while it wrote. `files` holds the contents of the checkpoints on its disk, the oldest first: four bytes of
 # checksum, `zlib.crc32` of all that follows, lowest byte first; then the numbers of the state, eight bytes each. Return
@@ -175,7 +175,7 @@ with attempt():
     print(f"torn at {len(new)} places, fooled {len(fooled)} times")
 
 # %% [markdown]
-# ## 4. The run that was killed
+# ## 4. The run that was killed (5 points)
 #
 # SGD with momentum and error feedback on $\frac12(a_i^\top x-b_i)^2$, one row $i$ at a time, from $x_0=v_0=e_0=0$ and
 # $t=0$, with the stream `np.random.default_rng(7)`:
@@ -221,7 +221,7 @@ with attempt():
     print(f"killed at 59 steps, another result {different} times")
 
 # %% [markdown]
-# ## 5. How often to save
+# ## 5. How often to save (3 points)
 #
 # Saving takes $\delta$ after every $\tau$ of work, the job fails every $M$ on average, a restart takes $R$, and its
 # wall time over its useful time is $M e^{R/M}(e^{(\tau+\delta)/M}-1)/\tau$. Find the exact best $\tau$, by calculus:
@@ -269,7 +269,7 @@ with attempt():
     print("within 3 %:", bool((abs(measured / formula - 1) < 0.03).all()))
 
 # %% [markdown]
-# ## 6. What would you buy?
+# ## 6. What would you buy? (6 points)
 #
 # You train on 200 machines for two weeks. A machine fails once in two years; a checkpoint takes four minutes, a restart
 # ten. One machine in fifty is at times five times as slow as the others, nobody knows which and when. The data are

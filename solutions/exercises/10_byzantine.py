@@ -34,7 +34,7 @@ from course_lib.grading import attempt, check
 from course_lib.methods import robust_sgd
 
 # %% [markdown]
-# ## 1. Three rules
+# ## 1. Three rules (2 + 4 + 3 points)
 #
 # What arrives is a matrix `V` of shape $(m,d)$, a row for each worker; $f$ of them may lie. The **trimmed mean** drops, in
 # each coordinate on its own, the $f$ largest and the $f$ smallest values.
@@ -99,7 +99,7 @@ with attempt():
     print("same answers:", [np.allclose(mine, theirs[0]) for mine, theirs in pairs])
 
 # %% [markdown]
-# ## 2. A lie within the fence
+# ## 2. A lie within the fence (4 points)
 #
 # You are all $f$ liars. The server takes the trimmed mean, and it is suspicious: a row that in *any* coordinate lies
 # beyond all honest values is thrown away at once. (A server could not know that fence. Grant it: you can win even so.)
@@ -119,7 +119,7 @@ def fenced(honest, f):
 check("byzantine-fenced", fenced)
 
 # %% [markdown]
-# ## 3. The strongest lie against Krum
+# ## 3. The strongest lie against Krum (4 points)
 #
 # Krum returns a row that was sent, so you want yours to win. All your $f$ rows are alike, $(1-s)\,\mu$ with $\mu$ the
 # honest mean: $s=0$ is the honest mean itself, $s=1$ is zero, beyond it the lie points uphill. The larger $s$, the worse
@@ -201,7 +201,7 @@ with attempt():
     display(shaded(measured, attacks, lambda percent: (97 - percent) / 50, ".0f"))
 
 # %% [markdown]
-# ## 5. Against yourself
+# ## 5. Against yourself (8 points)
 #
 # **Which of the three rules would you run against a liar as good as you, and why?** Say what each of your lies uses of
 # the rule that it breaks; why momentum weakens them; what a fence that can be had in practice would look like, and

@@ -35,7 +35,7 @@ from course_lib.grading import attempt, check
 from course_lib.methods import dane, fednl, giant, lbfgs, newton
 
 # %% [markdown]
-# ## 1. A line search over the cluster
+# ## 1. A line search over the cluster (3 points)
 #
 # All workers have computed their losses along one ray, $f_i(x-s\,p)$ for $s=0,1,\frac12,\frac14,\dots$; row $i$ of
 # `losses` holds worker $i$'s, as the simulator sees them. (On real machines one all-reduce of that many words gives
@@ -63,7 +63,7 @@ def armijo(losses, slope, share):
 check("budget-search", armijo)
 
 # %% [markdown]
-# ## 2. Averaged inverses
+# ## 2. Averaged inverses (2 points)
 #
 # On quadratics, a step $x\leftarrow x-B\,\nabla f(x)$ multiplies the error by $I-BH$, with $H=\frac1m\sum_iH_i$.
 # Compare two choices of $B$ that need no matrix to be sent: the inverse of *one* worker's Hessian, $H_1^{-1}$, and the
@@ -107,7 +107,7 @@ with attempt():
     display(fig)
 
 # %% [markdown]
-# ## 3. The budget
+# ## 3. The budget (6 points)
 #
 # Write `minimise(cluster)`. It may call these, and nothing else:
 #
@@ -192,6 +192,8 @@ plots.label_ends(ax)
 fig
 
 # %% [markdown]
+# ## 5. Why so few, and why not (8 points)
+#
 # **Why did your method need so few rounds in part 3, and what went wrong in part 4?** Say what quantity decides, what the
 # line search rescues and what it does not, and which method you would run if you could not know whether the workers are
 # alike, in rounds *and* words. About twelve lines.

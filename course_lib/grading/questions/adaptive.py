@@ -80,7 +80,10 @@ def _reviews(rng):
 def simulate(schedule, A, b, deadlines=DEADLINES, step_size=0.1):
     """FedAvg on quadratics in which a round costs K + 20: its loss above the optimum at each deadline."""
     best = np.linalg.solve(A.sum(0), (A @ b[..., None]).sum(0)[:, 0])
-    loss = lambda z: ((z - b) * (A @ (z - b)[..., None])[..., 0]).sum() / 2 / len(b)  # noqa: E731
+
+    def loss(z):
+        return ((z - b) * (A @ (z - b)[..., None])[..., 0]).sum() / 2 / len(b)
+
     x, time, K, gaps = best + 3, 0, None, []
     first = loss(x)
     while True:

@@ -132,6 +132,15 @@ def test_spectrum_is_that_of_the_mixing_matrix():
     assert len(w) == 8 and w.sum() == pytest.approx(9 / 3 - 1)  # the trace
 
 
+def test_a_mode_that_is_gone_but_for_rounding_does_no_harm():
+    job = planner.Job(10**6, 5, heterogeneity=0.1)
+    gaps = [
+        rounds.expected_gap(job, rounds._drifting(np.full((1, 1, len(job.curvatures)), q), 0.1, 0.01))(5.0)
+        for q in (-1e-17, 0.0, 1e-17)
+    ]
+    np.testing.assert_allclose(gaps, gaps[1], rtol=1e-9)
+
+
 def test_it_goes_to_a_hundred_thousand_workers_with_bounded_work(monkeypatch):
     largest = 0
     multiply = rounds._memory

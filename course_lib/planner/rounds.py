@@ -116,7 +116,7 @@ def expected_gap(job, moments):
     slow = alpha * (first - end) / np.where(q == r, 1.0, q - r)
     fast = np.where(stable, first**2 - constant - slow, 0.0)
     with np.errstate(divide="ignore"):
-        log_q, log_r = np.log(q), np.minimum(np.log(r), 0.0)
+        log_q, log_r = np.log(np.abs(q)), np.minimum(np.log(r), 0.0)  # rounding may leave a mode -1e-17
     drifts = np.any(slow)
 
     def gap(rounds):

@@ -135,10 +135,10 @@ def test_spectrum_is_that_of_the_mixing_matrix():
 def test_a_mode_that_is_gone_but_for_rounding_does_no_harm():
     job = planner.Job(10**6, 5, heterogeneity=0.1)
     gaps = [
-        rounds.expected_gap(job, rounds._drifting(np.full((1, 1, len(job.curvatures)), q), 0.1, 0.01))(5.0)
+        rounds.expected_gap(job, rounds._drifting(np.full((1, 1, len(job.curvatures)), q), 0.1, 0.01))(5.0).item()
         for q in (-1e-17, 0.0, 1e-17)
     ]
-    np.testing.assert_allclose(gaps, gaps[1], rtol=1e-9)
+    assert gaps == pytest.approx([gaps[1]] * 3, rel=1e-9)
 
 
 def test_it_goes_to_a_hundred_thousand_workers_with_bounded_work(monkeypatch):

@@ -239,9 +239,10 @@ def _finish(history, cluster, state):
 
 def _column(records):
     """Records as one array; a sweep may start from one model and only then fan out."""
-    if len({np.shape(record) for record in records}) > 1:
-        records = np.broadcast_arrays(*records)
-    return np.array(records) if records else None
+    try:
+        return np.array(records) if records else None
+    except ValueError:  # of several shapes
+        return np.array(np.broadcast_arrays(*records))
 
 
 def _mean(records):

@@ -258,10 +258,11 @@ class SimulatedCluster(Books, Mixing, Compressing, Solving, Selecting, Balancing
 
     def _bill(self, m, words, size):
         """Seconds and ledger entry of an all-reduce among m workers."""
-        if (m, words, size) not in self._bills:
+        known = self._bills.get((m, words, size))
+        if known is None:
             seconds, messages, sent = self.link.bill(self.all_reduce, m, words, size)
-            self._bills[m, words, size] = seconds, ("all-reduce", messages, size * sent)
-        return self._bills[m, words, size]
+            known = self._bills[m, words, size] = seconds, ("all-reduce", messages, size * sent)
+        return known
 
     def _through_server(self, operation, size):
         at_server = self.service if operation == "gather" else 0.0

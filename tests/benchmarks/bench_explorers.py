@@ -149,7 +149,8 @@ def main():
             for name, explorer in explorers.items():
                 parts, waits = breakdown(explorer), measure(page, opened.explorer(explorer.title), explorer)
                 report(name, parts, *waits)
-                quick += [waits] * (parts[FUNCTION] <= QUICK)
+                if parts[FUNCTION] <= QUICK:
+                    quick.append(waits)
             keys, drags = map(np.concatenate, zip(*quick))
             report(f"{len(quick)} quick explorers of {len(explorers)}", None, keys, drags)
             output = page.locator(".jp-OutputArea", has=page.locator(".widget-interact"))

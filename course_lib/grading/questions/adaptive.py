@@ -1,5 +1,7 @@
 """Questions of homework 05: the best number of local steps, AdaComm's rule, and a schedule of one's own."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from course_lib.errors import CourseError
@@ -115,8 +117,15 @@ def clients(rng, m=6, d=5):
 
 def _twice_as_good(schedule, A, b):
     """Log of the gap at each deadline, or of half the best fixed K's where the schedule did better than that."""
-    fixed = np.min([simulate(lambda *_, K=K: K, A, b) for K in (1, 4, 16, 64)], axis=0)
+    fixed = _best_fixed(*b.shape, A.tobytes(), b.tobytes())
     return {"log10 of the gap": np.log10(np.maximum(simulate(schedule, A, b), fixed / 2))}
+
+
+@lru_cache
+def _best_fixed(m, d, A, b):
+    """The gap of the best fixed K at each deadline; it takes four times as long as what it is compared with."""
+    A, b = np.frombuffer(A).reshape(m, d, d), np.frombuffer(b).reshape(m, d)
+    return np.min([simulate(lambda *_, K=K: K, A, b) for K in (1, 4, 16, 64)], axis=0)
 
 
 def schedule(time, loss, first_loss, K):

@@ -98,15 +98,19 @@ def test_arrivals(against):
 
 
 @pytest.mark.parametrize("what, sizes", {
-    "m": [(m, 100, 50) for m in (16, 64, 256)],
-    "d": [(16, 100, d) for d in (50, 200, 800)],
+    "m": [(m, 100, 50, 1) for m in (16, 64, 256)],
+    "d": [(16, 100, d, 1) for d in (50, 200, 800)],
+    "R": [(16, 100, 50, R) for R in (8, 32, 128)],
 }.items())  # fmt: skip
 def test_growth(benchmark, figure, what, sizes):
-    """How seconds grow with the number of workers and of parameters: slope of the logarithms, 1 is linear."""
+    """How seconds grow with workers, parameters and step sizes in one run: slope of the logarithms, 1 is linear."""
     import timeit
 
-    times = [min(timeit.repeat(trial(METHODS["sync SGD"][0], *size, 20), number=1, repeat=5)) for size in sizes]
-    values = [size["mnd".index(what)] for size in sizes]
+    times = []
+    for *size, R in sizes:
+        subject = trial(partial(sync_sgd, step_size=np.full((R, 1, 1), 0.01)), *size, 20)
+        times.append(min(timeit.repeat(subject, number=1, repeat=5)))
+    values = [size["mndR".index(what)] for size in sizes]
     slope = np.polyfit(np.log(values), np.log(times), 1)[0]
     figure(f"sync SGD: growth of seconds with {what}, as a slope", 1.1, float(slope), "")
 

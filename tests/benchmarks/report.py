@@ -29,6 +29,8 @@ Found with a profiler; seconds are those of the machine above.
   its pseudo-code.
 - **FedAvg and SCAFFOLD.** As in the first line, and a model for each worker instead of one for all; SCAFFOLD has a
   correction in each local step.
+- **Bytes of Uniform, Stochastic and QSGD.** Elias's code gives each number as many bits as it needs, so that where one
+  begins is known only when the one before was read. In the simulator these bits are counted, not written.
 - **Drags.** A drag often ends while a picture is under way. It is finished first, so the last one waits for two.
 - **Lecture 10** starts four processes twice; half of its seconds are theirs.
 """

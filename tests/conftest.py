@@ -4,7 +4,7 @@ import os
 
 from hypothesis import settings
 
-# One test process a core: more BLAS threads than that wait for each other most of the time.
+# The tests keep every core busy by themselves: more BLAS threads would wait for each other most of the time.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # A busy machine fails no test: how long an example takes says nothing about its truth. The same examples in every

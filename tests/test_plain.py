@@ -419,7 +419,6 @@ def graded(tmp_path_factory):
     return {s.submission: s for s in grading.grade(ROOT, source, out, seconds=20, seed=7)}
 
 
-@pytest.mark.xdist_group("plain")
 @pytest.mark.parametrize("name", EARNS)
 def test_what_the_grader_says(graded, name):
     _, points, note = EARNS[name]

@@ -51,9 +51,10 @@ def reads(text):
 def broken(source):
     """Whether a cell is no Python."""
     try:
-        return not ast.parse(plain(source))
+        ast.parse(plain(source))
     except UNREADABLE:
         return True
+    return False
 
 
 def binds(source):

@@ -99,9 +99,9 @@ def spectrum(m, hops):
     """Eigenvalues of the Metropolis matrix of that graph but the one of the mean, shape (m - 1,)."""
     heard, k = neighbours(m, hops), np.arange(1, m // 2 + 1)
     cosine = np.cos(2 * np.pi * np.arange(m) / m)
-    near = heard[2 * heard < m]  # m - hop has the same cosine; an FFT would take long where m has a large prime factor
-    half = 1 + 2 * sum(cosine[k * hop % m] for hop in near) + (cosine[k * (m // 2) % m] if len(heard) % 2 else 0)
-    half = half / (len(heard) + 1)
+    near, times = np.unique(np.minimum(heard, m - heard), return_counts=True)  # m - hop has the same cosine
+    # A sum, as an FFT takes long where m has a large prime factor.
+    half = (1 + sum(n * cosine[k * hop % m] for hop, n in zip(near, times))) / (len(heard) + 1)
     return np.concatenate([half, half[: (m - 1) // 2]])  # those of k and of m - k are the same
 
 

@@ -29,7 +29,6 @@ from harness import NotebookPage, chromium, jupyter_lab, notebook_of
 
 KEYS, DRAGS = 24, 3
 AIM, QUICK = 100, 20  # milliseconds from key to paint, 95th percentile, where the function takes so many; of a drag 150
-FUNCTION = 2  # where the function's own time stands in a breakdown
 INTERACT = """
 import ipywidgets, numpy as np, matplotlib.pyplot as plt
 x = np.linspace(0, 1, 100)
@@ -149,7 +148,8 @@ def main():
             for name, explorer in explorers.items():
                 parts, waits = breakdown(explorer), measure(page, opened.explorer(explorer.title), explorer)
                 report(name, parts, *waits)
-                if parts[FUNCTION] <= QUICK:
+                _, _, function, *_ = parts
+                if function <= QUICK:
                     quick.append(waits)
             keys, drags = map(np.concatenate, zip(*quick))
             report(f"{len(quick)} quick explorers of {len(explorers)}", None, keys, drags)

@@ -251,15 +251,14 @@ def _bill(algorithm, m, d, shards):
 
 def _whole(value, name):
     value = np.asarray(value)
-    numbers = value.dtype.kind in "iuf"
-    if not numbers or not np.all((value >= 1) & (value == np.floor(value)) & np.isfinite(value)):
+    if value.dtype.kind not in "iuf" or not ((value >= 1) & (value == np.floor(value)) & np.isfinite(value)).all():
         raise CourseError(f"{name} must be a whole number of at least 1; got {value}")
     return value.astype(np.int64)
 
 
 def _time(value, name):
     value = np.asarray(value, float)
-    if not np.all((value >= 0) & np.isfinite(value)):
+    if not ((value >= 0) & np.isfinite(value)).all():
         raise CourseError(f"{name} is a time in seconds, 0 or more; got {value}")
     return value
 

@@ -1,6 +1,6 @@
 """Gradients that reach a parameter server one by one: who comes next, and how old is what it brings."""
 
-from copy import deepcopy
+from copy import copy
 from heapq import heapify, heappop, heappush, heappushpop
 from typing import NamedTuple
 
@@ -66,12 +66,12 @@ class Flight:
     def of(cls, state):
         """A flight that goes on from what `state` returned."""
         flight = cls(0)
-        vars(flight).update(deepcopy(state))
+        vars(flight).update(_copied(state))
         return flight
 
     def state(self):
         """A copy of everything in it."""
-        return deepcopy(vars(self))
+        return _copied(vars(self))
 
     @property
     def order(self):
@@ -203,3 +203,8 @@ class Arrivals:
 
 
 ONE = np.ones(1)
+
+
+def _copied(state):
+    """Each item copied, not what is in it: messages are tuples, and nobody changes a model that was read."""
+    return {name: copy(value) for name, value in state.items()}

@@ -73,7 +73,8 @@ class SimulatedCluster(Books, Mixing, Compressing, Solving, Selecting, Balancing
         self.compute.check(self.m)
         self.link = link or Link()
         self.all_reduce, self.service, self.replay = all_reduce, service, replay
-        self.link.bill(all_reduce, self.m, self.d, 8)  # refuses an unknown algorithm here
+        self._bills, self._mixers = {}, {}
+        self._bill(self.m, self.d, 8)  # refuses an unknown algorithm here
         if batch_size is not None and not (np.shape(batch_size) in ((), (self.m,)) and _counts(batch_size)):
             raise CourseError(f"batch_size must be a whole number from 1 on, or one for each of the {self.m} workers")
         if replicates is not None and not _counts(replicates):
@@ -84,7 +85,6 @@ class SimulatedCluster(Books, Mixing, Compressing, Solving, Selecting, Balancing
         if self.initial_model.shape != (self.d,):
             raise CourseError(f"the initial model has shape {self.initial_model.shape}; this problem needs ({self.d},)")
         self._admit(faults)
-        self._bills, self._mixers = {}, {}
         self._everyone, self._share = np.arange(self.m), problem.weights[None]
         self.start()
 

@@ -7,14 +7,16 @@ top of them. That is what makes an explorer answer at once: a full drawing costs
 from dataclasses import dataclass
 from struct import pack
 from threading import RLock
-from zlib import compress, crc32
+from zlib import crc32
 
 import matplotlib
 import numpy as np
+from isal import isal_zlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
 
 from course_lib import plots
 
@@ -75,9 +77,9 @@ class Curve(Mark):
         super().__init__(name, panel, **look)
         self.x, self.y = np.asarray(x, float), np.asarray(y, float)
 
-    def add(self, ax):
-        """Put the line on the axes, as an artist: limits are fixed, so none are looked for."""
-        return ax.add_artist(Line2D(self.x, self.y, **self.look))
+    def artist(self, ax):
+        """The line, to be drawn on these axes."""
+        return Line2D(self.x, self.y, transform=ax.transData, **self.look)
 
 
 class Theory(Curve):
@@ -105,10 +107,10 @@ class Rule(Theory):
         super().__init__(across if x is None else [x, x], across if y is None else [y, y], name, panel, **look)
         self.upright = y is None
 
-    def add(self, ax):
-        """Put the line on the axes: one coordinate is of the data, the other a share of the panel."""
+    def artist(self, ax):
+        """The line: one coordinate is of the data, the other a share of the panel."""
         transform = ax.get_xaxis_transform() if self.upright else ax.get_yaxis_transform()
-        return ax.add_artist(Line2D(self.x, self.y, transform=transform, **self.look))
+        return Line2D(self.x, self.y, transform=transform, **self.look)
 
 
 class Boxes(Mark):
@@ -130,13 +132,16 @@ class Boxes(Mark):
         color = plots.SPANS.get(name, series["color"])
         return {"facecolor": color, "label": series["label"], "edgecolor": "white", "linewidth": 0.5}
 
-    def add(self, ax):
-        """Put the boxes on the axes as one collection."""
+    def artist(self, ax):
+        """The boxes as one path of so many closed parts: quicker than a collection."""
         right, top = self.left + self.width, self.bottom + self.height
-        x = np.stack([self.left, right, right, self.left], -1)
-        y = np.stack([self.bottom, self.bottom, top, top], -1)
-        corners = np.stack([x, y], -1).reshape(-1, 4, 2)
-        return ax.add_collection(PolyCollection(corners, **self.look), autolim=False)
+        x = np.stack([self.left, right, right, self.left, self.left], -1)
+        y = np.stack([self.bottom, self.bottom, top, top, self.bottom], -1)
+        path = Path(np.stack([x.ravel(), y.ravel()], -1), BOX * self.left.size)
+        return PathPatch(path, transform=ax.transData, **self.look)
+
+
+BOX = [Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY]
 
 
 def bars(x, height, name="", panel=0, width=0.8, **look):
@@ -194,11 +199,11 @@ class Canvas:
         with self.lock:
             self._prepare(picture.marks)
             self.canvas.restore_region(self.background)
-            for mark in picture.marks:
+            for mark in picture.marks:  # none becomes part of its axes: half of the time would go into that
                 ax = self.panels[mark.panel]
-                artist = mark.add(ax)
-                ax.draw_artist(artist)
-                artist.remove()
+                artist = mark.artist(ax)
+                artist.set(figure=self.figure, clip_box=ax.bbox)
+                artist.draw(self.canvas.renderer)
             return np.array(self.canvas.buffer_rgba())[:, :, :3]
 
     def png(self, picture):
@@ -216,11 +221,9 @@ class Canvas:
             return
         for old in self.figure.legends:
             old.remove()
-        artists = [mark.add(self.panels[mark.panel]) for mark in named.values()]
+        artists = [mark.artist(self.panels[mark.panel]) for mark in named.values()]
         if artists:
             self.figure.legend(handles=artists, fontsize=9, frameon=False, **self._legend_place(len(artists)))
-        for artist in artists:
-            artist.remove()
         self.canvas.draw()
         self.background, self.legend = self.canvas.copy_from_bbox(self.figure.bbox), legend
 
@@ -247,6 +250,6 @@ def encode_png(pixels):
     for colour in range(3):  # one after another: a tenth of the time
         rows[:, 1 + colour :: 3] = pixels[:, :, colour]
     header = pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    chunks = (b"IHDR" + header, b"IDAT" + compress(rows, 1), b"IEND")
+    chunks = (b"IHDR" + header, b"IDAT" + isal_zlib.compress(rows, 1), b"IEND")
     framed = [pack(">I", len(chunk) - 4) + chunk + pack(">I", crc32(chunk)) for chunk in chunks]
     return b"\x89PNG\r\n\x1a\n" + b"".join(framed)

@@ -229,9 +229,12 @@ def _graph_marks(m, edges):
 
 
 def _matrix_marks(W):
-    row, column = np.indices(W.shape)
-    shade = 1 - np.clip(abs(W), 0, 1)[..., None] * [1.0, 0.55, 0.3]
-    return [Boxes(column.ravel(), row.ravel(), 1, 1, panel=1, facecolor=shade.reshape(-1, 3))]
+    marks = []
+    for weight in np.unique(abs(W)):
+        row, column = np.nonzero(abs(W) == weight)
+        shade = 1 - min(weight, 1) * np.array([1.0, 0.55, 0.3])
+        marks.append(Boxes(column, row, 1, 1, panel=1, facecolor=shade))
+    return marks
 
 
 topology_editor = TopologyEditor(

@@ -12,6 +12,7 @@ from course_lib.grading.checks import NOT_YET, diagnose
 from course_lib.grading.grade import WARNING, grade
 from course_lib.grading.question import find
 from course_lib.grading.running import run
+from course_lib.grading.sheets import Mark
 
 SECONDS = 30
 BREAK_OUTS = {  # each does what no answer may do; in the sandbox it must fail
@@ -45,7 +46,7 @@ def selftest(root, names=()):
     """
     found = submissions.references(root)
     known = [r for n, r in found.items() if r.answers and (not names or n.startswith(tuple(names)))]
-    return held(root) + [fault for reference in known for fault in honest(root, reference) + wrong(root, reference)]
+    return held(root) + honest(root, known) + wrong(root, known)
 
 
 def held(root):
@@ -68,28 +69,33 @@ def submit(reference, sources, path):
     nbformat.write(new_notebook(cells=cells), path)
 
 
-def honest(root, reference):
-    """The solution earns all, the stub nothing, in a library without the answers."""
-    sheets = _graded(root, reference, {"solution": reference.answers, "stub": {}}, trusted=False)
-    faults = [f"{s.notebook} {s.submission}: {s.fault}" for s in sheets.values() if s.fault]
-    lost = [(i, m) for i, m in sheets["solution"].marks.items() if m.points < m.of]
-    faults += [f"{i}: the solution earns {m.points} of {m.of} points ({m.note})" for i, m in lost]
-    gained = [(i, m) for i, m in sheets["stub"].marks.items() if m.points or m.note != NOT_YET]
-    return faults + [f"{i}: the stub earns {m.points} points ({m.note})" for i, m in gained]
-
-
-def wrong(root, reference):
-    """Each wrong answer earns nothing and is called by its own name; one submission holds the k-th of all."""
-    rounds = list(zip_longest(*([(i, m) for m in find(i).wrong] for i in reference.answers)))
-    tried = {f"wrong-{k}": dict(filter(None, answers)) for k, answers in enumerate(rounds)}
-    sources = {name: {i: _source(i, m) for i, m in answers.items()} for name, answers in tried.items()}
-    sheets = _graded(root, reference, sources, trusted=True)
+def honest(root, references):
+    """Each solution earns all, each stub nothing, in a library without the answers."""
+    tried = {(r.name, "solution"): (r, r.answers) for r in references} | {(r.name, "stub"): (r, {}) for r in references}
     faults = []
-    for name, answers in tried.items():
-        for i, message in answers.items():
-            mark = sheets[name].marks.get(i)
+    for key, sheet in _graded(root, tried, trusted=False).items():
+        for i in tried[key][0].answers:
+            points = find(i).points
+            due = Mark(points, points, "right") if key[1] == "solution" else Mark(0, points, NOT_YET)
+            mark = sheet.marks.get(i)
+            if mark != due:
+                faults.append(f"{i}: the {key[1]} earns {mark.points} points ({mark.note})" if mark else sheet.fault)
+    return faults
+
+
+def wrong(root, references):
+    """Each wrong answer earns nothing and is called by its own name; one submission holds the k-th of all."""
+    tried = {}
+    for r in references:
+        rounds = zip_longest(*([(i, m) for m in find(i).wrong] for i in r.answers))
+        tried |= {(r.name, f"wrong-{k}"): (r, dict(filter(None, answers))) for k, answers in enumerate(rounds)}
+    sources = {key: (r, {i: _source(i, m) for i, m in answers.items()}) for key, (r, answers) in tried.items()}
+    faults = []
+    for key, sheet in _graded(root, sources, trusted=True).items():
+        for i, message in tried[key][1].items():
+            mark = sheet.marks.get(i)
             if mark is None or mark.points:
-                faults.append(f"{i}: a wrong answer keeps its points ({message}) {sheets[name].fault}")
+                faults.append(f"{i}: a wrong answer keeps its points ({message}) {sheet.fault}")
             elif mark.note != message or diagnose(find(i), find(i).wrong[message]) != message:
                 faults.append(f"{i}: a wrong answer is taken for another ({message}): {mark.note}")
     return faults
@@ -101,10 +107,12 @@ def _source(grade_id, message):
     return f'from course_lib.grading.question import find\n{question.name} = find("{grade_id}").wrong[{message!r}]'
 
 
-def _graded(root, reference, answers, trusted):
-    with TemporaryDirectory(prefix="selftest-") as name:
-        folder = Path(name)
-        (folder / "in").mkdir()
-        for submission, sources in answers.items():
-            submit(reference, sources, folder / "in" / f"{submission}.ipynb")
-        return {s.submission: s for s in grade(root, folder / "in", folder / "out", trusted=trusted)}
+def _graded(root, tried, trusted):
+    """Sheets by (notebook, what is tried), from references and answers by the same."""
+    with TemporaryDirectory(prefix="selftest-") as folder:
+        source, out = Path(folder, "in"), Path(folder, "out")
+        source.mkdir()
+        names = {"-".join(key): key for key in tried}
+        for name, key in names.items():
+            submit(*tried[key], source / f"{name}.ipynb")
+        return {names[s.submission]: s for s in grade(root, source, out, trusted=trusted)}

@@ -27,7 +27,7 @@ from course_lib.explorers.picture import encode_png
 sys.path.append(str(Path(__file__).parents[1] / "browser"))
 from harness import NotebookPage, chromium, jupyter_lab, notebook_of
 
-KEYS, DRAGS = 24, 3
+KEYS, DRAGS = 44, 3
 AIM, QUICK = 100, 20  # milliseconds from key to paint, 95th percentile, where the function takes so many; of a drag 150
 INTERACT = """
 import ipywidgets, numpy as np, matplotlib.pyplot as plt
@@ -132,30 +132,45 @@ def measure(page, shown, explorer):
     return wait_of_each_key(page, shown.section, slider, *keys_of(control)), wait_of_each_drag(shown, slider)
 
 
+def pages():
+    """The explorers of each lecture, which share a page there and here, by name."""
+    found = {}
+    for name, explorer in catalogue().items():
+        found.setdefault(name.partition(".")[0], {})[name] = explorer
+    return found
+
+
 def main():
     """Measure every explorer of the course, then plain `interact`; return waits of the quick ones' keys and drags."""
-    explorers, quick = catalogue(), []
-    sources = [f"from course_lib.explorers import catalogue; catalogue()[{name!r}]" for name in explorers]
+    quick = []
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; milliseconds")
     columns = "".join(f"{word:>10}" for word in ("first", "slowest", "function", "drawing", "encoding"))
     print(f"{'explorer':36}{columns}{'key to paint':>14}{'p95':>8}{'drag':>8}")
-    with tempfile.TemporaryDirectory() as folder:
-        nbformat.write(notebook_of(*sources, INTERACT), Path(folder) / "bench.ipynb")
-        with jupyter_lab(Path(folder)) as address, chromium() as browser:
+    with tempfile.TemporaryDirectory() as folder, jupyter_lab(Path(folder)) as address, chromium() as browser:
+
+        def opened(name, *sources):
+            nbformat.write(notebook_of(*sources), Path(folder) / f"{name}.ipynb")
             page = browser.new_page(viewport={"width": 1280, "height": 900})
-            opened = NotebookPage(page, address, "bench.ipynb")
-            opened.run_all()
+            notebook = NotebookPage(page, address, f"{name}.ipynb")
+            notebook.run_all()
+            return notebook
+
+        for module, explorers in pages().items():
+            sources = (f"from course_lib.explorers import catalogue; catalogue()[{name!r}]" for name in explorers)
+            notebook = opened(module, *sources)
             for name, explorer in explorers.items():
-                parts, waits = breakdown(explorer), measure(page, opened.explorer(explorer.title), explorer)
+                parts, waits = breakdown(explorer), measure(notebook.page, notebook.explorer(explorer.title), explorer)
                 report(name, parts, *waits)
                 _, _, function, *_ = parts
                 if function <= QUICK:
                     quick.append(waits)
-            keys, drags = map(np.concatenate, zip(*quick))
-            report(f"{len(quick)} quick explorers of {len(explorers)}", None, keys, drags)
-            output = page.locator(".jp-OutputArea", has=page.locator(".widget-interact"))
-            output.scroll_into_view_if_needed()
-            report("plain interact", None, wait_of_each_key(page, output.first, output.get_by_role("slider").first))
+            notebook.close()
+        keys, drags = map(np.concatenate, zip(*quick))
+        report(f"{len(quick)} quick explorers of {len(catalogue())}", None, keys, drags)
+        page = opened("interact", INTERACT).page
+        output = page.locator(".jp-OutputArea", has=page.locator(".widget-interact"))
+        output.scroll_into_view_if_needed()
+        report("plain interact", None, wait_of_each_key(page, output.first, output.get_by_role("slider").first))
     return keys, drags
 
 

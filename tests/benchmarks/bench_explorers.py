@@ -147,27 +147,26 @@ def main():
     columns = "".join(f"{word:>10}" for word in ("first", "slowest", "function", "drawing", "encoding"))
     print(f"{'explorer':36}{columns}{'key to paint':>14}{'p95':>8}{'drag':>8}")
     with tempfile.TemporaryDirectory() as folder, jupyter_lab(Path(folder)) as address, chromium() as browser:
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        nbformat.write(notebook_of("'nothing yet'"), Path(folder) / "start.ipynb")
+        notebook = NotebookPage(page, address, "start.ipynb")
 
-        def opened(name, *sources):
+        def turn_to(name, *sources):
             nbformat.write(notebook_of(*sources), Path(folder) / f"{name}.ipynb")
-            page = browser.new_page(viewport={"width": 1280, "height": 900})
-            notebook = NotebookPage(page, address, f"{name}.ipynb")
-            notebook.run_all()
-            return notebook
+            notebook.turn_to(f"{name}.ipynb").run_all()
 
         for module, explorers in pages().items():
             sources = (f"from course_lib.explorers import catalogue; catalogue()[{name!r}]" for name in explorers)
-            notebook = opened(module, *sources)
+            turn_to(module, *sources)
             for name, explorer in explorers.items():
-                parts, waits = breakdown(explorer), measure(notebook.page, notebook.explorer(explorer.title), explorer)
+                parts, waits = breakdown(explorer), measure(page, notebook.explorer(explorer.title), explorer)
                 report(name, parts, *waits)
                 _, _, function, *_ = parts
                 if function <= QUICK:
                     quick.append(waits)
-            notebook.close()
         keys, drags = map(np.concatenate, zip(*quick))
         report(f"{len(quick)} quick explorers of {len(catalogue())}", None, keys, drags)
-        page = opened("interact", INTERACT).page
+        turn_to("interact", INTERACT)
         output = page.locator(".jp-OutputArea", has=page.locator(".widget-interact"))
         output.scroll_into_view_if_needed()
         report("plain interact", None, wait_of_each_key(page, output.first, output.get_by_role("slider").first))

@@ -18,15 +18,18 @@ def lab(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def open_notebook(lab):
-    """Open a copy of a notebook, given by its path or as a notebook node, in JupyterLab or where one says."""
+    """Open a copy of a notebook, given by its path or as a notebook node, in JupyterLab or where one says.
+
+    With a `page` that shows another, that one is closed.
+    """
     folder, address, browser, number = lab
     context = browser.new_context(viewport={"width": 1280, "height": 900})
 
-    def open_copy(notebook, where=NotebookPage):
+    def open_copy(notebook, where=NotebookPage, page=None):
         name = f"notebook_{next(number)}.ipynb"
         content = notebook if isinstance(notebook, dict) else nbformat.read(notebook, as_version=4)
         nbformat.write(content, folder / name)
-        return where(context.new_page(), address, name)
+        return page.turn_to(name) if page else where(context.new_page(), address, name)
 
     yield open_copy
     context.close()

@@ -25,7 +25,12 @@ BROWSER_ARGS = [
 QUIET = """{"@jupyterlab/apputils-extension:notification":
     {"fetchNews": "false", "checkForUpdates": false, "doNotDisturbMode": true}}"""
 
-
+TURN = """async path => {
+    const run = (command, options) => window.jupyterapp.commands.execute(command, options);
+    await run("docmanager:save");
+    await run("application:close");
+    await run("docmanager:open", { path });
+}"""
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
 
@@ -79,7 +84,7 @@ def jupyter_lab(folder):
         f"--ServerApp.root_dir={folder}", f"--ServerApp.port={port}", "--ServerApp.ip=127.0.0.1",
         "--ServerApp.open_browser=False", "--ServerApp.allow_root=True", "--IdentityProvider.token=",
         "--ServerApp.password=", "--ServerApp.disable_check_xsrf=True",
-        "--LabApp.news_url=None", "--LabApp.extension_manager=readonly",
+        "--LabApp.news_url=None", "--LabApp.extension_manager=readonly", "--LabApp.expose_app_in_browser=True",
         f"--LabApp.app_settings_dir={overrides}", "--ServerApp.log_level=ERROR",
     ]  # fmt: skip
     with open(private / "server.log", "w") as log:
@@ -146,10 +151,23 @@ class NotebookPage:
 
     def __init__(self, page, address, path):
         self.page, self.address, self.path = page, address, path
-        with page.expect_websocket(lambda socket: "/api/kernels/" in socket.url, timeout=60_000) as socket:
+        with self._kernel_comes():
             page.goto(f"{address}/{self.app}/{path}")
+
+    @contextmanager
+    def _kernel_comes(self):
+        with self.page.expect_websocket(lambda socket: "/api/kernels/" in socket.url, timeout=60_000) as socket:
+            yield
         socket.value.wait_for_event("framereceived")  # before it, the kernel takes no orders
         self.page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for(state="attached")
+
+    def turn_to(self, path):
+        """Close this notebook, end its kernel, and open another on the same page: loading JupyterLab takes seconds."""
+        with self._kernel_comes():
+            self.page.evaluate(TURN, path)
+        shut_down_kernels(self.address, self.path)
+        self.path = path
+        return self
 
     def run_all(self, seconds=120):
         """Run all cells as a reader does, by the menu; return when each has run and the kernel is idle."""

@@ -142,11 +142,17 @@ def leads_to_its_card(page, shown, card):
         expect(statement).to_be_in_viewport()
 
 
+@pytest.fixture(scope="module")
+def page_of_lectures(open_notebook):
+    """One page for one lecture after the other."""
+    return open_notebook(notebook_of("'no lecture yet'"))
+
+
 @pytest.mark.parametrize("lecture", LECTURES, ids=lambda path: path.name)
-def test_every_control_of_every_lecture(open_notebook, lecture):
+def test_every_control_of_every_lecture(open_notebook, page_of_lectures, lecture):
     """Open a solved lecture (nbval runs the student's), run it, see that its answers are right, and move each control
     of each explorer, one step from its start by keyboard, and each slider to its end by mouse."""
-    page = open_notebook(lecture)
+    page = open_notebook(lecture, page=page_of_lectures)
     page.run_all()
     source = lecture.read_text(encoding="utf-8")
     right = page.page.get_by_text(f"right on {CASES} fresh inputs")
@@ -174,4 +180,3 @@ def test_every_control_of_every_lecture(open_notebook, lecture):
         assert shown.height == height
         if explorer.theory:
             leads_to_its_card(page.page, shown, explorer.theory)
-    page.close()

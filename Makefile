@@ -21,8 +21,8 @@ test: $(VENV)/test tools   ## run all tests
 	$(RUN) -m ruff check .
 	$(VENV)/bin/codespell course_lib solutions tests README.md
 	$(VENV)/bin/lint-imports
-	@echo "Tests (three at a time on two cores: some wait, for browsers and processes) ..."
-	$(RUN) -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations 15
+	@echo "Tests (four at a time on two cores: some wait, for browsers and processes) ..."
+	$(RUN) -m pytest -n 4 --dist loadfile --no-loadscope-reorder --durations 15
 
 newest:              ## run all tests on the newest versions that pyproject.toml allows, in an environment of their own
 	rm -rf .venv-newest
@@ -51,9 +51,9 @@ $(VENV)/bin/python:
 
 $(VENV)/lab $(VENV)/test: $(VENV)/%: $(VENV)/bin/python $(PINS)
 	@echo "Installing the pinned versions for '$*' (about a minute, once) ..."
-	@$(RUN) -m pip install -q --disable-pip-version-check $(PINNED) -e '.[$*]'
-	@$(RUN) -m pip install -q --disable-pip-version-check $(PINNED) -e '.[$*,cluster]' || \
-	  echo "NO MPI for this machine: lecture 10 will say so and show the simulator; everything else works."
+	@install="$(RUN) -m pip install -q --disable-pip-version-check $(PINNED) -e"; \
+	 $$install '.[$*,cluster]' || { $$install '.[$*]' && \
+	   echo "NO MPI for this machine: lecture 10 will say so and show the simulator; everything else works."; }
 	@touch $@
 
 # What pip cannot install: the browser tests drive the system's Chromium, the grader's sandbox is bubblewrap.

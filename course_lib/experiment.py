@@ -154,6 +154,7 @@ def run(method, rounds, record_every=1, quiet=False, checkpoints=None):
     under_way = inspect.getgeneratorstate(method) != inspect.GEN_CREATED  # then its next state is a step further
     _whole(rounds, "rounds", least=int(under_way))
     _whole(record_every, "record_every", least=1)
+    ceiling = None
     with np.errstate(over="ignore", invalid="ignore"):
         silent = quiet or "TQDM_DISABLE" in os.environ  # tqdm.notebook does not read it
         bar = tqdm(total=rounds, desc=history.name, unit="round", delay=2, leave=False, disable=silent)
@@ -163,9 +164,10 @@ def run(method, rounds, record_every=1, quiet=False, checkpoints=None):
                 if checkpoints is not None and k > 0:
                     checkpoints.note(state, cluster)
                 if k % record_every == 0 or k == rounds:
-                    _record(history, cluster, state)
-                    history.message = _verdict(history)
-                    if history.message:
+                    loss = _record(history, cluster, state)
+                    ceiling = BLOW_UP * np.maximum(np.abs(loss), 1) if ceiling is None else ceiling
+                    if not np.less_equal(loss, ceiling).any():  # of all experiments of a sweep; NaN is not below
+                        history.message = _diverged(history)
                         break
                     bar.update(k - bar.n)
     _finish(history, cluster, state)
@@ -196,6 +198,7 @@ def sweep(make, values):
 
 
 def _record(history, cluster, state):
+    """Note where the run is; return its loss."""
     problem = cluster.problem
     models = _together(cluster, _tuple(state)[0])
     common = models.shape[-2] == 1  # all workers hold the same model
@@ -211,6 +214,7 @@ def _record(history, cluster, state):
     if hasattr(problem, "accuracy"):
         history.accuracy.append(problem.accuracy(model))
     history.model = model
+    return loss
 
 
 def _together(cluster, models):
@@ -218,10 +222,8 @@ def _together(cluster, models):
     return cluster.together(models) if hasattr(cluster, "together") else models
 
 
-def _verdict(history):
-    first, last = np.asarray(history.loss[0]), np.asarray(history.loss[-1])
-    if (last <= BLOW_UP * np.maximum(np.abs(first), 1)).any():
-        return ""
+def _diverged(history):
+    first, last = history.loss[0], history.loss[-1]
     size = float(np.nanmax(np.where(np.isfinite(last), last, np.inf)))
     return (
         f"{history.name} diverged: the loss went from {float(np.max(first)):.3g} to {size:.3g} "

@@ -22,6 +22,8 @@ from tests import submitting
 from tests.submitting import CROSSOVER, EXERCISE, HALVING, RING, SERVER, SOLUTION, WORDS, insert, submission, with_line
 from tests.test_notebooks import ROOT
 
+pytestmark = pytest.mark.filterwarnings("ignore:Non-unique cell id")  # of notebooks that lost theirs, on purpose
+
 LOOPS = """def server_all_reduce(network, vectors):
     total = list(vectors[0])
     for i in range(1, network.m):

@@ -257,6 +257,20 @@ def test_all_marks_draw_and_stand_in_the_legend():
     assert names == ["compute", "wait", "ring", "theory", "naive", "limit"]
 
 
+@pytest.mark.parametrize("mark", [
+    Curve([-9, 9], [-9, 9]), Theory([-9, 9], [1, 1]), Points([1], [2], markersize=500), bars([1], [9], width=9),
+])  # fmt: skip
+def test_nothing_is_drawn_outside_of_its_panel(mark):
+    canvas = make().canvas
+    empty, drawn = (canvas.pixels(Picture(marks, "")) for marks in ([], [mark]))
+    height = len(empty)
+    (left, bottom), (right, top) = canvas.panels[0].bbox.get_points()
+    changed = np.argwhere(np.any(empty != drawn, axis=-1)) + 0.5  # the middle of each pixel
+    assert len(changed) > 100
+    assert np.all(np.abs(changed - [height - (top + bottom) / 2, (left + right) / 2])
+                  <= [(top - bottom) / 2 + 1, (right - left) / 2 + 1])  # fmt: skip
+
+
 def test_legend_follows_a_new_name():
     def named(name):
         return Picture([Curve([0, 1], [0, 1], name)], "One line, under several names.")

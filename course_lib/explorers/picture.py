@@ -133,15 +133,12 @@ class Boxes(Mark):
         return {"facecolor": color, "label": series["label"], "edgecolor": "white", "linewidth": 0.5}
 
     def artist(self, ax):
-        """The boxes as one path of so many closed parts: quicker than a collection."""
+        """The boxes as one path: quicker than a collection."""
         right, top = self.left + self.width, self.bottom + self.height
-        x = np.stack([self.left, right, right, self.left, self.left], -1)
-        y = np.stack([self.bottom, self.bottom, top, top, self.bottom], -1)
-        path = Path(np.stack([x.ravel(), y.ravel()], -1), BOX * self.left.size)
-        return PathPatch(path, transform=ax.transData, **self.look)
-
-
-BOX = [Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY]
+        x = np.stack([self.left, right, right, self.left], -1)
+        y = np.stack([self.bottom, self.bottom, top, top], -1)
+        corners = np.stack([x, y], -1).reshape(-1, 4, 2)
+        return PathPatch(Path.make_compound_path_from_polys(corners), transform=ax.transData, **self.look)
 
 
 def bars(x, height, name="", panel=0, width=0.8, **look):

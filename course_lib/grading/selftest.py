@@ -71,15 +71,16 @@ def submit(reference, sources, path):
 
 def honest(root, references):
     """Each solution earns all, each stub nothing, in a library without the answers."""
-    tried = {(r.name, "solution"): (r, r.answers) for r in references} | {(r.name, "stub"): (r, {}) for r in references}
+    tried = {f"{r.name}-solution": (r, r.answers) for r in references} | {f"{r.name}-stub": (r, {}) for r in references}
     faults = []
-    for key, sheet in _graded(root, tried, trusted=False).items():
-        for i in tried[key][0].answers:
-            points = find(i).points
-            due = Mark(points, points, "right") if key[1] == "solution" else Mark(0, points, NOT_YET)
-            mark = sheet.marks.get(i)
-            if mark != due:
-                faults.append(f"{i}: the {key[1]} earns {mark.points} points ({mark.note})" if mark else sheet.fault)
+    for name, sheet in _graded(root, tried, trusted=False).items():
+        reference, written = tried[name]
+        for i in reference.answers:
+            points, mark = find(i).points, sheet.marks.get(i)
+            if mark is None:
+                faults.append(f"{name}, {i}: not graded {sheet.fault}")
+            elif mark != (Mark(points, points, "right") if i in written else Mark(0, points, NOT_YET)):
+                faults.append(f"{name}, {i}: {mark.points} of {mark.of} points ({mark.note})")
     return faults
 
 
@@ -88,11 +89,11 @@ def wrong(root, references):
     tried = {}
     for r in references:
         rounds = zip_longest(*([(i, m) for m in find(i).wrong] for i in r.answers))
-        tried |= {(r.name, f"wrong-{k}"): (r, dict(filter(None, answers))) for k, answers in enumerate(rounds)}
-    sources = {key: (r, {i: _source(i, m) for i, m in answers.items()}) for key, (r, answers) in tried.items()}
+        tried |= {f"{r.name}-wrong-{k}": (r, dict(filter(None, answers))) for k, answers in enumerate(rounds)}
+    sources = {name: (r, {i: _source(i, m) for i, m in answers.items()}) for name, (r, answers) in tried.items()}
     faults = []
-    for key, sheet in _graded(root, sources, trusted=True).items():
-        for i, message in tried[key][1].items():
+    for name, sheet in _graded(root, sources, trusted=True).items():
+        for i, message in tried[name][1].items():
             mark = sheet.marks.get(i)
             if mark is None or mark.points:
                 faults.append(f"{i}: a wrong answer keeps its points ({message}) {sheet.fault}")
@@ -108,11 +109,10 @@ def _source(grade_id, message):
 
 
 def _graded(root, tried, trusted):
-    """Sheets by (notebook, what is tried), from references and answers by the same."""
+    """Sheets by the name of what is tried, from references and answers by the same."""
     with TemporaryDirectory(prefix="selftest-") as folder:
         source, out = Path(folder, "in"), Path(folder, "out")
         source.mkdir()
-        names = {"-".join(key): key for key in tried}
-        for name, key in names.items():
-            submit(*tried[key], source / f"{name}.ipynb")
-        return {names[s.submission]: s for s in grade(root, source, out, trusted=trusted)}
+        for name, (reference, sources) in tried.items():
+            submit(reference, sources, source / f"{name}.ipynb")
+        return {s.submission: s for s in grade(root, source, out, trusted=trusted)}

@@ -15,6 +15,7 @@ import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from itertools import groupby
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -132,14 +133,6 @@ def measure(page, shown, explorer):
     return wait_of_each_key(page, shown.section, slider, *keys_of(control)), wait_of_each_drag(shown, slider)
 
 
-def pages():
-    """The explorers of each lecture, which share a page there and here, by name."""
-    found = {}
-    for name, explorer in catalogue().items():
-        found.setdefault(name.partition(".")[0], {})[name] = explorer
-    return found
-
-
 def main():
     """Measure every explorer of the course, then plain `interact`; return waits of the quick ones' keys and drags."""
     quick = []
@@ -155,7 +148,8 @@ def main():
             nbformat.write(notebook_of(*sources), Path(folder) / f"{name}.ipynb")
             notebook.turn_to(f"{name}.ipynb").run_all()
 
-        for module, explorers in pages().items():
+        for module, found in groupby(catalogue().items(), lambda item: item[0].partition(".")[0]):
+            explorers = dict(found)  # of one lecture: they share a page there and here
             sources = (f"from course_lib.explorers import catalogue; catalogue()[{name!r}]" for name in explorers)
             turn_to(module, *sources)
             for name, explorer in explorers.items():

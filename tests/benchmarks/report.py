@@ -21,7 +21,7 @@ Found with a profiler; seconds are those of the machine above.
 - **One round at m = 16, n = 100, d = 50.** Its two products take 30 µs. Around them stand some twenty array operations
   and a few entries in the books, each at what a call of NumPy or Python costs: residuals, weights and shapes 7 µs, the
   all-reduce with its bill and clocks 4, the mean and the step 3, what is read from cold memory the rest; 45 to 50 in
-  all. A record takes 80 to 100 µs; its gradients serve the next step of methods with a common model. Decentralised
+  all. A record takes 60 to 100 µs; its gradients serve the next step of methods with a common model. Decentralised
   methods mix besides, and their records average the models. Nothing of this grows with the problem: see m = 1000.
 - **DSGD and tracking at m = 1000, n = 10, d = 1000.** With ten rows a worker a model is as large as a tenth of its
   data. The products of a round take 10 ms; mixing on a ring reads three models for each that it writes, 5 ms, the step
@@ -31,9 +31,9 @@ Found with a profiler; seconds are those of the machine above.
   correction in each local step.
 - **Bytes of Uniform, Stochastic and QSGD.** Elias's code gives each number as many bits as it needs, so that where one
   begins is known only when the one before was read. In the simulator these bits are counted, not written.
-- **Keys.** In the median a key takes 67 to 90 ms: 13 to the kernel and back, some 26 in the kernel, of which 12 to 18
-  are function, drawing and encoding, the rest is the browser's. The 95th percentile is where kernel, server and browser
-  had to share the two cores.
+- **Keys.** In the median a key takes 60 to 90 ms, of which function, drawing and encoding take 5 to 15; the rest are
+  messages through Jupyter's server, and the browser's. The 95th percentile, where all three had to share the two cores,
+  was 99 to 105 in several runs.
 - **Drags.** A drag often ends while a picture is under way. It is finished first, so the last one waits for two.
 - **Lecture 10** starts four processes twice; half of its seconds are theirs.
 """

@@ -8,6 +8,8 @@ PINS   := pyproject.toml constraints.txt
 
 # Why one thread: see course_lib/problems/__init__.py
 export OPENBLAS_NUM_THREADS := 1
+# Every test starts processes, and each would compile the library anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 help:                ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 18
@@ -49,9 +51,10 @@ $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "This course needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "No venv module. On Debian and Ubuntu: apt-get install python3-venv"; rm -rf $(VENV); exit 1; }
 
+# Not compiled ahead: Python does that to what it imports, and the installation takes half as long.
 $(VENV)/lab $(VENV)/test: $(VENV)/%: $(VENV)/bin/python $(PINS)
 	@echo "Installing the pinned versions for '$*' (about a minute, once) ..."
-	@install="$(RUN) -m pip install -q --disable-pip-version-check $(PINNED) -e"; \
+	@install="$(RUN) -m pip install -q --no-compile --disable-pip-version-check $(PINNED) -e"; \
 	 $$install '.[$*,cluster]' || { $$install '.[$*]' && \
 	   echo "NO MPI for this machine: lecture 10 will say so and show the simulator; everything else works."; }
 	@touch $@

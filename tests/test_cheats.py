@@ -22,8 +22,9 @@ from tests.submitting import CROSSOVER, HALVING, NAMES, RING, SERVER, SOLUTION, 
 from tests.test_notebooks import ROOT
 
 SEED = 1234
-TESTS = submissions.references(ROOT)[submitting.EXERCISE].ready().tests
-PUBLIC = {i: cell.outputs[0].text.strip() for i, cell in TESTS.items()}
+SOLVED = ROOT / "solutions" / "exercises" / f"{submitting.EXERCISE}.ipynb"
+TESTS = [cell for cell in nbformat.read(SOLVED, as_version=4).cells if "course" in cell.metadata]
+PUBLIC = {cell.metadata.course.question: cell.outputs[0].text.strip() for cell in TESTS}
 ALL = "\n".join(PUBLIC.values())  # everything that the public reference prints
 IDS = [c.id for c in submission({}).cells]
 
@@ -319,7 +320,7 @@ WHERE = {f"{name} in {i}": (f"group {k}", i) for k, group in enumerate(SPREAD) f
 
 def with_stored_outputs():
     """All outputs of the solution, and cells that pose as check and grading cells, around stubs."""
-    notebook, solved = submission({}), nbformat.read(ROOT / f"solutions/exercises/{submitting.EXERCISE}.ipynb", 4)
+    notebook, solved = submission({}), nbformat.read(SOLVED, as_version=4)
     outputs = {cell.id: cell.get("outputs") for cell in solved.cells}
     for cell in notebook.cells:
         if cell.cell_type == "code":

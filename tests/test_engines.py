@@ -168,7 +168,7 @@ def test_an_interrupt_while_they_come_up_leaves_none_behind(monkeypatch, where):
 
 
 @marked
-def test_a_deadlock_ends_with_a_restart():
+def test_a_deadlock_ends_with_a_restart_and_the_stopped_say_so(capsys):
     def add(x):
         from mpi4py import MPI
 
@@ -187,7 +187,11 @@ def test_a_deadlock_ends_with_a_restart():
             ranks.run(wait_for_ever, seconds=0.5)
         assert ranks.run(add, 6) == 12
         assert not before & set(ranks.pids.values())
+        assert ranks.ready()
     assert all_gone(before)
+    assert not ranks.ready() and "NOT RUN: these processes have been stopped" in capsys.readouterr().out
+    with pytest.raises(CourseError, match="`launch` starts others"):
+        ranks.run(add, 5)
 
 
 @marked

@@ -1,5 +1,7 @@
-"""Every notebook is what its master makes, and was run. That it runs again, nbval sees beside these tests."""
+"""Every notebook is what its master makes, and was run. That it runs again, nbval and a browser see."""
 
+import re
+import tomllib
 from pathlib import Path
 
 import nbformat
@@ -13,6 +15,8 @@ NOTEBOOKS = sorted(
     for folder in ("notebooks", "exercises", "solutions/notebooks", "solutions/exercises")
     for path in (ROOT / folder).glob("*.ipynb")
 )
+LIVE = re.compile("course_lib.(explorers|grading)")  # something to do: tests/browser/test_in_jupyterlab.py does it
+IN_A_BROWSER = [p for p in NOTEBOOKS if p.parts[0] == "notebooks" and LIVE.search((ROOT / p).read_text())]
 notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=str)
 
 
@@ -24,6 +28,15 @@ def test_each_has_a_master():
     masters = {m.stem for m in building.select(ROOT)}
     assert {p.stem for p in NOTEBOOKS} == masters
     assert len(NOTEBOOKS) == 2 * len(masters)
+
+
+def test_each_runs_in_a_browser_or_by_nbval():
+    """A solved lecture is the student's, with the answers that the browser's test writes into it."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
+    by_nbval = {file for place in settings["testpaths"] for file in ROOT.glob(place)}
+    for path in NOTEBOOKS:
+        if path.parts[:2] != ("solutions", "notebooks"):
+            assert path in IN_A_BROWSER or by_nbval & {ROOT / path, ROOT / path.parent}
 
 
 @notebook

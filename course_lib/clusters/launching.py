@@ -22,6 +22,7 @@ from course_lib.errors import CourseError
 
 HERE = ("mpi", "local")  # kinds of processes that this machine starts itself
 LOCAL = "127.0.0.1"
+STOPPED = "these processes have been stopped; `launch` starts others"
 
 #: For Open MPI, on one machine: it may run as root, and more ranks than cores; ranks talk through shared memory.
 OPEN_MPI = {
@@ -165,8 +166,10 @@ class Machines:
         return new
 
     def ready(self):
-        """Whether there are real processes: yes."""
-        return True
+        """Whether there are real processes; says why not."""
+        if self._cluster is None:
+            print(f"NOT RUN: {STOPPED}")
+        return self._cluster is not None
 
     def run(self, function, *args, seconds=120, **options):
         """Run function(*args, **options) on all processes at once; what it returns on the first.
@@ -181,6 +184,8 @@ class Machines:
         """
         import cloudpickle
 
+        if self._cluster is None:
+            raise CourseError(STOPPED)
         payload = cloudpickle.dumps((function, args, options))
         tasks = {k: self.client[k].apply_async(call, payload) for k in sorted(self.pids)}
         try:

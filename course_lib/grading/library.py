@@ -8,6 +8,7 @@ through the other; of every other function and class the body is gone.
 import ast
 import shutil
 from collections.abc import Mapping
+from compileall import compile_dir
 from functools import cache
 from importlib import import_module
 from inspect import isclass, iscode, isfunction, ismodule
@@ -63,6 +64,7 @@ def copy(folder, trusted=False):
         if origin not in WHOLE:
             text = _without(origin.read_text(encoding="utf-8"), names[origin]) if origin in names else PLACEHOLDER
             path.write_text(text, encoding="utf-8")
+    compile_dir(folder, quiet=1)  # once: kernels may not write there
 
 
 @cache

@@ -10,7 +10,7 @@ from harness import CHROMIUM, NotebookPage, chromium, jupyter_lab, shut_down_ker
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory):
     if CHROMIUM is None:
-        pytest.skip("NO CHROMIUM: explorers were NOT tested, solved lectures NOT run; apt-get install chromium")
+        pytest.skip("NO CHROMIUM: explorers NOT tested, lectures NOT run; apt-get install it, or pytest notebooks")
     folder = tmp_path_factory.mktemp("lab")
     with jupyter_lab(folder) as address, chromium() as browser:
         yield folder, address, browser, count()

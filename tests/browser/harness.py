@@ -31,6 +31,21 @@ TURN = """async path => {
     await run("application:close");
     await run("docmanager:open", { path });
 }"""
+# Put other sources into some cells, by id; run these, and all that check an answer or try to use one.
+ANSWER = """async sources => {
+    const notebook = window.jupyterapp.shell.currentWidget.content;
+    for (const [place, cell] of notebook.widgets.entries()) {
+        const { id, sharedModel } = cell.model;
+        if (id in sources) sharedModel.setSource(sources[id]);
+        else if (!/check[(]|attempt[(]/.test(sharedModel.getSource())) continue;
+        notebook.activeCellIndex = place;
+        await window.jupyterapp.commands.execute("notebook:run-cell");
+    }
+}"""
+ERRORS = """() => window.jupyterapp.shell.currentWidget.content.widgets
+    .flatMap(cell => cell.model.outputs?.toJSON() ?? [])
+    .filter(output => output.output_type === "error")
+    .map(output => `${output.ename}: ${output.evalue}`)"""
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
 
@@ -169,7 +184,7 @@ class NotebookPage:
         self.path = path
         return self
 
-    def run_all(self, seconds=120):
+    def run_all(self, seconds=300):
         """Run all cells as a reader does, by the menu; return when each has run and the kernel is idle."""
         self.page.get_by_role("menuitem", name="Run", exact=True).click()
         self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
@@ -181,6 +196,15 @@ class NotebookPage:
             }""",
             timeout=seconds * 1000,
         )
+
+    def answer(self, sources):
+        """Write answers into their cells, by id; run these and what checks or uses them."""
+        self.page.evaluate(ANSWER, sources)
+
+    @property
+    def errors(self):
+        """What cells have failed with."""
+        return self.page.evaluate(ERRORS)
 
     def close(self):
         """Close the page and end its kernel, which else would go on asking for a share of the machine."""

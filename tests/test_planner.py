@@ -145,9 +145,9 @@ def test_it_goes_to_a_hundred_thousand_workers_with_bounded_work(monkeypatch):
     largest = 0
     multiply = rounds._memory
 
-    def counted(rate, w):
+    def counted(rate, w, sizes):
         nonlocal largest
-        out = multiply(rate, w)
+        out = multiply(rate, w, sizes)
         largest = max(largest, rate.size)
         return out
 

@@ -49,9 +49,9 @@ def descent(compressor, workers):
     step_size = 1 / (1 + (compressor.omega(D) if compressor else 0) / workers)
     distances, sizes = [1.0], [np.zeros(workers)]
     while distances[-1] > GOAL and len(distances) < 5000:
-        gradients = np.broadcast_to(VALUES * x, (workers, D))
+        gradients = np.repeat([VALUES * x], workers, axis=0)
         received, size = compressor.send(gradients, rng) if compressor else (gradients, np.full(workers, 4 * D))
-        x = x - step_size * received.mean(axis=0)
+        x = x - step_size / workers * received.sum(axis=0)
         distances.append(float(x @ x) / first)
         sizes.append(size)
     return np.array(distances), np.mean(sizes, axis=1).cumsum()

@@ -11,12 +11,12 @@ Slope (slope: 2). The line rises by 2.
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import traitlets
 
 from course_lib.errors import CourseError
-from course_lib.explorers.live import Live, LiveView, script
+from course_lib.explorers.live import Live, LiveView, script, soon
 from course_lib.explorers.picture import Canvas
 
 
@@ -122,7 +122,7 @@ class Explorer(Live):
         """The widget, made when first shown."""
         view = View(spec=self._spec(), places=self.places())
         self._redraw(view)
-        view.observe(lambda change: self._redraw(view), "places")
+        view.observe(lambda change: soon(partial(self._redraw, view)), "places")
         return view
 
     def _redraw(self, view):

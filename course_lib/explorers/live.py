@@ -1,5 +1,6 @@
 """What every live picture of the course is made of: a widget with a picture and a sentence, and a still of it."""
 
+import asyncio
 from base64 import b64encode
 from pathlib import Path
 
@@ -17,6 +18,17 @@ def script(name):
 def style(*names):
     """The look of all widgets, and its own."""
     return "".join((HERE / file).read_text(encoding="utf-8") for file in ("explorer.css", *names))
+
+
+def soon(task):
+    """Run a task after the kernel has said that it is ready for more: the page then sends the next value while we draw.
+
+    Of values that come meanwhile the last is drawn, if the task looks at what there is when it runs.
+    """
+    try:
+        asyncio.get_running_loop().call_soon(task)
+    except RuntimeError:  # no kernel, so nobody waits
+        task()
 
 
 class LiveView(anywidget.AnyWidget):

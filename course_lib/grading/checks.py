@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from html import escape
 from reprlib import repr as brief
 from textwrap import dedent
@@ -139,12 +140,10 @@ def difference(question, function, attempt=0):
 
 def diagnose(question, function, attempt=0):
     """The misconception whose wrong answer does the same as the function on all inputs; None if none does."""
+    yours = [questions.outcome(question, function, args) for args in question.cases(0, attempt)]
     for message, wrong in question.wrong.items():
-        pairs = _paired(question, attempt)
-        if all(
-            _same(question, questions.outcome(question, function, a), questions.outcome(question, wrong, b))
-            for a, b in pairs
-        ):
+        theirs = (questions.outcome(question, wrong, args) for args in question.cases(0, attempt))
+        if all(map(partial(_same, question), yours, theirs)):
             return message
     return None
 

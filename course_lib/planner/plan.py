@@ -167,7 +167,7 @@ FAMILIES = {
     "compressed": (_compressed, lambda job: rounds.compressed(job, [NATURAL, *(job.d / k - 1 for k in _kept(job))])),
     "local": (_local, lambda job: rounds.local(job, LOCAL_STEPS)),
     "async": (_async, lambda job: rounds.asynchronous(job, seconds.variation(job))),
-    "decentralised": (_decentralised, lambda job: rounds.decentralised(job, _spectra(job.workers))),
+    "decentralised": (_decentralised, lambda job: rounds.decentralised(job, _modes(job.workers))),
 }
 
 
@@ -176,9 +176,9 @@ def graphs(workers):
     return {"ring": [1], "exponential graph": [2**j for j in range((workers - 1).bit_length())]}
 
 
-@lru_cache(maxsize=8)  # 20 ms for 100,000 workers
-def _spectra(workers):
-    return [seconds.spectrum(workers, hops) for hops in graphs(workers).values()]
+@lru_cache  # 20 ms for 100,000 workers
+def _modes(workers):
+    return [rounds.modes(seconds.spectrum(workers, hops)) for hops in graphs(workers).values()]
 
 
 def forecasts(job, family, known=None):

@@ -80,10 +80,10 @@ def asynchronous(job, variation):
     return Moments(z, np.zeros_like(z), r, np.zeros_like(z), (1 - r) * stationary * noise, swell, longest)
 
 
-def decentralised(job, spectra):
-    """Adapt then combine on graphs with these eigenvalues (settings, m - 1), other than the one for the mean."""
+def decentralised(job, graphs):
+    """Adapt then combine on graphs with these `modes` (settings,)."""
     lam, h = job.curvatures, job.heterogeneity
-    memory = np.concatenate([_memory(STEPS * lam, w) for w in spectra], axis=1) if h else 0.0
+    memory = np.concatenate([_memory(STEPS * lam, *graph) for graph in graphs], axis=1) if h else 0.0
     pull = STEPS**2 * h * lam * memory
     q = 1 - STEPS * lam + h * lam * pull
     return _drifting(q, pull * job.disagreement, STEPS**2 * job.variance / job.workers)
@@ -99,17 +99,23 @@ def needed(job, moments, settings):
     low = np.zeros(np.broadcast_shapes(*(np.shape(a) for a in moments))[:2])
     high = np.full(low.shape, np.log2(LONGEST))
     reached = gap(LONGEST) <= job.target / 2
+    hopeful = np.arange(len(low))
     for _ in range(16):
-        middle = (low + high) / 2
-        there = gap(2.0 ** middle[..., None]) <= job.target
-        low, high = np.where(there, low, middle), np.where(there, middle, high)
+        hopeful = hopeful[(low[hopeful] <= high[hopeful].min(0)).any(1)]  # no other step size can be the quickest
+        middle = (low[hopeful] + high[hopeful]) / 2
+        there = reached[hopeful] & (gap(2.0 ** middle[..., None], hopeful) <= job.target)
+        low[hopeful] = np.where(there, low[hopeful], middle)
+        high[hopeful] = np.where(there, middle, high[hopeful])
     rounds = np.where(reached, np.ceil(2.0**high), np.inf)
     steps = STEPS[rounds.argmin(0), 0, 0] * moments.longest
     return np.broadcast_to(rounds.min(0), settings), np.broadcast_to(steps, settings)
 
 
 def expected_gap(job, moments):
-    """Expected loss above the optimum, as a share of the first: a function of the rounds, (step sizes, settings)."""
+    """Expected loss above the optimum, as a share of the first: a function of the rounds, (step sizes, settings).
+
+    Its second argument, if given, chooses step sizes by their places.
+    """
     q, c, r, alpha, beta, swell, _ = moments
     first, end, stable = swell * job.start, c / (1 - q), r < 1
     constant = np.where(stable, (beta + alpha * end) / np.where(stable, 1 - r, 1.0), np.inf)  # never there
@@ -119,10 +125,10 @@ def expected_gap(job, moments):
         log_q, log_r = np.log(np.abs(q)), np.minimum(np.log(r), 0.0)  # rounding may leave a mode -1e-17
     drifts = np.any(slow)
 
-    def gap(rounds):
-        second = constant + fast * np.exp(rounds * log_r)
+    def gap(rounds, at=slice(None)):
+        second = constant[at] + fast[at] * np.exp(rounds * log_r[at])
         if drifts:
-            second += slow * np.exp(rounds * log_q)
+            second += slow[at] * np.exp(rounds * log_q[at])
         return second @ job.curvatures / 2
 
     return gap
@@ -167,13 +173,17 @@ def _transform(e, tau, variation):
     return late, tau * late / base / (1 - e)
 
 
-def _memory(rate, w):
-    """Mean over a graph's modes of w / (1 - w + rate w): how long a disagreement is remembered.
+def modes(spectrum):
+    """Typical eigenvalues of a graph, without the one of the mean, and how many each stands for.
 
     The slowest modes count one by one, the others by groups of equal size.
     """
-    rest = max(len(w) - SLOWEST, 0)
+    rest = max(len(spectrum) - SLOWEST, 0)
     parts = SLOWEST if rest > SLOWEST else min(rest, 1)
-    sizes = np.r_[np.ones(len(w) - rest, int), (rest + np.arange(parts)) // max(parts, 1)]
-    typical = np.add.reduceat(np.sort(w)[::-1], np.cumsum(sizes) - sizes) / sizes
-    return (typical / (1 - typical + rate[..., None] * typical)) @ sizes / (len(w) + 1)
+    sizes = np.r_[np.ones(len(spectrum) - rest, int), (rest + np.arange(parts)) // max(parts, 1)]
+    return np.add.reduceat(np.sort(spectrum)[::-1], np.cumsum(sizes) - sizes) / sizes, sizes
+
+
+def _memory(rate, w, sizes):
+    """Mean over a graph's modes of w / (1 - w + rate w): how long a disagreement is remembered."""
+    return (w / (1 - w + rate[..., None] * w)) @ sizes / (sizes.sum() + 1)

@@ -87,7 +87,13 @@ def slowest(compute, m, steps=1):
         largest = compute.minimum * np.exp(gammaln(n + 1) + gammaln(1 - a) - gammaln(n + 1 - a))
         return (steps - 1) * mean(compute) + float(largest)
     fixed = 0.0 if isinstance(compute, Exponential) else steps * compute.shift
-    return fixed + compute.mean * float(gammaincinv(steps, LEVELS ** (1 / m)).mean())
+    return fixed + compute.mean * _slowest_of_memoryless(m, steps)
+
+
+@lru_cache(maxsize=1000)  # many forecasts ask for the same few
+def _slowest_of_memoryless(m, steps):
+    """The same of m workers whose seconds are exponential with mean 1."""
+    return float(gammaincinv(steps, LEVELS ** (1 / m)).mean())
 
 
 def neighbours(m, hops):
@@ -136,16 +142,17 @@ def _neighbours_wait(job, hops):
     if isinstance(job.compute, Constant):
         return average
     scaled = {name: value / average for name, value in vars(job.compute).items() if name != "shape"}
-    return average * _crowd_waits(replace(job.compute, **scaled), min(job.workers, CROWD), tuple(hops))
+    m = min(job.workers, CROWD)
+    return average * _crowd_waits(replace(job.compute, **scaled), m, tuple(neighbours(m, hops).tolist()))
 
 
 @cache
-def _crowd_waits(compute, m, hops):
+def _crowd_waits(compute, m, heard):
     """The same for machines of mean one second, measured on some crowds of m workers: no formula is known."""
-    heard = (np.arange(m)[:, None] + np.append(neighbours(m, hops), 0)) % m
+    heard = (np.array([*heard, 0])[:, None] + np.arange(m)) % m
     rng, clock = np.random.default_rng(0), np.zeros((-(-2 * CROWD // m), m))
     times = []
     for _ in range(ROUNDS):
-        clock = (clock + compute.sample(rng, np.arange(clock.size)).reshape(clock.shape))[:, heard].max(-1)
+        clock = (clock + compute.sample(rng, np.arange(clock.size)).reshape(clock.shape))[:, heard].max(1)
         times.append(clock.mean())
     return float(times[-1] - times[ROUNDS // 3]) / (ROUNDS - 1 - ROUNDS // 3)

@@ -128,11 +128,11 @@ def _wait_for(address, server, log, seconds=60):
     raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()[-2000:]}")
 
 
-def shut_down_kernels(address, path=None):
-    """End the kernel of one notebook of a server, or of all, as closing the page would not."""
+def shut_down_kernel(address, path):
+    """End the kernel of one notebook of a server, as closing the page would not."""
     with urllib.request.urlopen(f"{address}/api/sessions") as answer:
         sessions = json.load(answer)
-    for session in sessions if path is None else [s for s in sessions if s["path"] == path]:
+    for session in (s for s in sessions if s["path"] == path):
         request = urllib.request.Request(f"{address}/api/sessions/{session['id']}", method="DELETE")
         urllib.request.urlopen(request).close()
 
@@ -180,7 +180,7 @@ class NotebookPage:
         """Close this notebook, end its kernel, and open another on the same page: loading JupyterLab takes seconds."""
         with self._kernel_comes():
             self.page.evaluate(TURN, path)
-        shut_down_kernels(self.address, self.path)
+        shut_down_kernel(self.address, self.path)
         self.path = path
         return self
 
@@ -205,11 +205,6 @@ class NotebookPage:
     def errors(self):
         """What cells have failed with."""
         return self.page.evaluate(ERRORS)
-
-    def close(self):
-        """Close the page and end its kernel, which else would go on asking for a share of the machine."""
-        self.page.close()
-        shut_down_kernels(self.address, self.path)
 
     def explorer(self, title, nth=0):
         """The explorer of that title (the nth view of it), scrolled into view."""

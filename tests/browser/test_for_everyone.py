@@ -64,8 +64,7 @@ class Everything:
 def everything(open_notebook):
     notebook = open_notebook(notebook_of(EVERY))
     notebook.run_all()
-    yield Everything(notebook)
-    notebook.close()
+    return Everything(notebook)
 
 
 @pytest.fixture(scope="module")

@@ -139,12 +139,6 @@ def leads_to_its_card(page, shown, card):
         expect(statement).to_be_in_viewport()
 
 
-@pytest.fixture(scope="module")
-def page_of_lectures(open_notebook):
-    """One page for one lecture after the other."""
-    return open_notebook(notebook_of("'no lecture yet'"))
-
-
 def answers(lecture):
     """Source of the answer cells in the solved lecture, by id."""
     solved = nbformat.read(ROOT / "solutions" / lecture, as_version=4)
@@ -153,10 +147,10 @@ def answers(lecture):
 
 
 @pytest.mark.parametrize("lecture", IN_A_BROWSER, ids=str)
-def test_a_students_evening(open_notebook, page_of_lectures, lecture):
+def test_a_students_evening(open_notebook, lecture):
     """Open a lecture and run it: nothing fails. Write the answers: all are right. Move each control of each explorer,
     one step from its start by keyboard, and each slider to its end by mouse."""
-    page = open_notebook(ROOT / lecture, page=page_of_lectures)
+    page = open_notebook(ROOT / lecture)
     page.run_all()
     assert page.errors == []
     page.answer(answers(lecture))

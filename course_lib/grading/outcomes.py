@@ -2,21 +2,18 @@
 
 import json
 import os
-import sys
 from pathlib import Path
 from queue import Empty
 from tempfile import mkdtemp
 from time import monotonic
 
-sys.modules.setdefault("rfc3987_syntax", None)  # jsonschema would parse a grammar for 1.5 s that nobody needs here
+import nbval.kernel
+import nbval.plugin
+import pytest
+import zmq
+from jupyter_client.manager import KernelManager
 
-import nbval.kernel  # noqa: E402
-import nbval.plugin  # noqa: E402
-import pytest  # noqa: E402
-import zmq  # noqa: E402
-from jupyter_client.manager import KernelManager  # noqa: E402
-
-from course_lib.grading.sandbox import excess  # noqa: E402
+from course_lib.grading.sandbox import excess
 
 LOOK = 0.5  # seconds between two looks at a busy kernel
 CELLS = 10  # a whole notebook may take as long as so many cells that use up their time

@@ -195,6 +195,7 @@ class NotebookPage:
                 return idle && prompts.length && prompts.every(prompt => /[0-9]/.test(prompt.textContent));
             }""",
             timeout=seconds * 1000,
+            polling=200,  # milliseconds; else it looks before each frame, and draws frames for that
         )
 
     def answer(self, sources):
@@ -233,7 +234,9 @@ class ExplorerOnPage:
 
     def __init__(self, page, title, nth=0):
         self.page = page
-        self.section = page.get_by_role("region", name=title, exact=True).nth(nth)
+        region = page.get_by_role("region", name=title, exact=True).nth(nth)
+        label = region.get_attribute("aria-labelledby")  # by which it is found without asking the whole page for roles
+        self.section = page.locator(f"section[aria-labelledby={label}]")
         self.image = self.section.locator("figure img")
 
     def slider(self, label):

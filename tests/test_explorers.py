@@ -1,11 +1,11 @@
 """Explorers without a browser: pure functions with words for what they show, and the engine that draws."""
 
-import asyncio
 import base64
 import io
 import json
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -28,6 +28,7 @@ from course_lib.explorers import (
     bars,
     catalogue,
     decades,
+    live,
     quantity,
     spans,
 )
@@ -340,22 +341,22 @@ def test_last_value_wins():
     assert view.sentence == "The line rises by 3." and view.shown == {"slope": 2}
 
 
-def test_a_kernel_reads_what_is_waiting_before_it_draws():
+def test_a_kernel_reads_what_is_waiting_before_it_draws(monkeypatch):
     """Three values of a quick drag: one picture, the last one's."""
-    drawn = []
+    drawn, later = [], []
 
     def noted(slope):
         drawn.append(slope)
         return line(slope, "good")
 
-    async def drag(view):
-        for place in (0, 1, 2):
-            view.places = {"slope": place}
-        assert drawn == [2], "the start alone"
-        await asyncio.sleep(0)
-
+    kernel = SimpleNamespace(io_loop=SimpleNamespace(add_callback=later.append))
+    monkeypatch.setattr(live, "get_ipython", lambda: SimpleNamespace(kernel=kernel))
     view = make([Slider("slope", "slope", [1, 2, 3], start=2)], noted).view
-    asyncio.run(drag(view))
+    for place in (0, 1, 2):
+        view.places = {"slope": place}
+    assert drawn == [2], "the start alone"
+    for task in later:
+        task()
     assert drawn == [2, 3] and view.sentence == "The line rises by 3."
 
 

@@ -22,6 +22,7 @@ from course_lib.errors import CourseError
 
 HERE = ("mpi", "local")  # kinds of processes that this machine starts itself
 LOCAL = "127.0.0.1"
+REGISTERING = 60  # seconds; after 5, ipyparallel's own, a new process gave up on a busy machine, and nobody knew
 STOPPED = "these processes have been stopped; `launch` starts others"
 
 #: For Open MPI, on one machine: it may run as root, and more ranks than cores; ranks talk through shared memory.
@@ -283,6 +284,7 @@ def _config(engines):
     from traitlets.config import Config
 
     config = Config()
+    config.EngineLauncher.engine_args = [f"--timeout={REGISTERING}"]
     if engines == "mpi":
         config.MPILauncher.environment = OPEN_MPI
         config.MPILauncher.mpi_cmd = [mpiexec()]

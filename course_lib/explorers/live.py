@@ -1,11 +1,11 @@
 """What every live picture of the course is made of: a widget with a picture and a sentence, and a still of it."""
 
-import asyncio
 from base64 import b64encode
 from pathlib import Path
 
 import anywidget
 import traitlets
+from IPython import get_ipython
 
 HERE = Path(__file__).parent
 
@@ -25,10 +25,11 @@ def soon(task):
 
     Of values that come meanwhile the last is drawn, if the task looks at what there is when it runs.
     """
-    try:
-        asyncio.get_running_loop().call_soon(task)
-    except RuntimeError:  # no kernel, so nobody waits
+    kernel = getattr(get_ipython(), "kernel", None)
+    if kernel is None:  # nobody waits
         task()
+    else:
+        kernel.io_loop.add_callback(task)
 
 
 class LiveView(anywidget.AnyWidget):

@@ -28,7 +28,7 @@ from course_lib.methods import compressed_sgd, diana, ef21, error_feedback_sgd, 
 from course_lib.problems import SoftmaxRegression
 
 D, GOAL = 400, 1e-2  # numbers in the model; squared distance to reach, relative to the start
-VALUES = np.geomspace(0.05, 1, D).astype(np.float32)  # eigenvalues, the same on every worker: mu = 0.05, L = 1
+VALUES = np.geomspace(0.1, 1, D).astype(np.float32)  # eigenvalues, the same on every worker: mu = 0.1, L = 1
 START = np.random.default_rng(0).standard_normal(D).astype(np.float32)
 LEVELS = [1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096, 8192]
 BITS = [2, 3, 4, 6, 8, 12, 16]

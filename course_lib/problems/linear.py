@@ -13,7 +13,7 @@ class _Linear(Empirical):
     """Losses of linear scores with their natural link: the gradient is features^T (prediction - target)."""
 
     outputs = 1
-    _recorded = None  # a model, its copy, and the workers' gradients there: see `loss_and_gradient`
+    _recorded = None  # a model, its numbers, and the workers' gradients there: see `loss_and_gradient`
 
     def _dimension(self, features, labels):
         return features[0].shape[1] * self.outputs
@@ -55,7 +55,7 @@ class _Linear(Empirical):
         recorded = self._recorded
         if recorded and X is recorded[0] and batch is None and isinstance(workers, slice):
             self._recorded = None
-            if np.array_equal(X, recorded[1]):
+            if X.tobytes() == recorded[1]:  # nobody changed it since
                 return recorded[2][..., workers, :]
         X, A, y, w, lead = self._rows(X, batch, workers)
         return self._gradients(X, A, self._scores(X, A), y, w).reshape(*lead, -1, self.d)
@@ -72,11 +72,12 @@ class _Linear(Empirical):
 
         The workers' gradients are kept for one call of `gradient`: after a record, a run goes on from that very model.
         """
-        X, A, y, w, lead = self._rows(one_model(x), None, slice(None))
+        x = one_model(x)
+        X, A, y, w, lead = self._rows(x, None, slice(None))
         scores = self._scores(X, A)
         loss = self._losses(X, scores, y, w) @ self.weights
         G = self._gradients(X, A, scores, y, w).reshape(*lead, -1, self.d)
-        self._recorded = x, np.copy(x), G
+        self._recorded = x, x.tobytes(), G
         return loss.reshape(lead), (self.weights @ G)[..., None, :]
 
     def hessians(self, x):
@@ -138,7 +139,7 @@ class LeastSquares(_Linear):
         return scores
 
     def _row_losses(self, scores, y):
-        return (scores - y) ** 2 / 2
+        return 0.5 * (scores - y) ** 2
 
     def _variance(self, prediction):
         return np.ones_like(prediction)[:, None]

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from io import StringIO
@@ -28,7 +29,7 @@ def value(function, *args):
     return {"value": function(*args)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Question:
     """A function that the student writes, with all that is needed to check and to grade it.
 
@@ -241,6 +242,7 @@ def _positions(question, seed):
     return np.concatenate([p for _, p in _graded(question, question.reference, seed)])
 
 
+@cache
 def _entropy(question):
     """Bits to guess: the log of the spread over five seeds of each number that differs in most of them."""
     samples = [_positions(question, seed) for seed in range(5)]

@@ -1,17 +1,22 @@
 """Run assembled notebooks by nbval, in a process and a sandbox of their own."""
 
 import json
+import multiprocessing
 import os
 import shutil
 import subprocess
-import sys
-from contextlib import suppress
 from pathlib import Path
 from tempfile import mkdtemp
 
 import nbformat
+import pytest
 
 from course_lib.grading import sandbox
+
+# Where processes can be forked, pytest, nbval and what jupyter asks for kernels are loaded once, and not for each
+# notebook: loading them takes longer than most answers.
+PROCESSES = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
+PROCESSES.set_forkserver_preload(["IPython", "course_lib.grading.outcomes"])
 
 
 def run(notebooks, library, seconds):
@@ -39,19 +44,31 @@ def run(notebooks, library, seconds):
         for file in files:
             nbformat.write(notebooks[file.stem], file)
         (folder / "pytest.ini").write_text("[pytest]\n")
-        command = [
-            sys.executable, "-m", "pytest", "--nbval", "-q", "-c", "pytest.ini", "-p", "no:cacheprovider",
-            "-p", "course_lib.grading.outcomes", "-p", "nbval.plugin", "--outcomes", lines,
-            "--nbval-kernel-name", "grading", "--nbval-cell-timeout", str(seconds), *files,
+        options = [
+            "--nbval", "-q", "-c", "pytest.ini", "-p", "no:cacheprovider", "-p", "course_lib.grading.outcomes",
+            "-p", "nbval.plugin", "--outcomes", str(lines), "--nbval-kernel-name", "grading",
+            "--nbval-cell-timeout", str(seconds), *map(str, files),
         ]  # fmt: skip
         environment = {**sandbox.kernel(folder, library), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-        patience = (60 + 20 * seconds) * len(notebooks)  # the kernels' own limits come long before
-        with suppress(subprocess.TimeoutExpired):  # what was not recorded by then was not graded
-            subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=patience)
+        process = PROCESSES.Process(target=_pytest, args=(options, folder, environment))
+        process.start()
+        process.join((60 + 20 * seconds) * len(notebooks))  # the kernels' own limits come long before
+        process.kill()  # what was not recorded by then was not graded
+        process.join()
         found = [json.loads(line) for line in lines.read_text().splitlines()] if lines.exists() else []
     finally:
         _remove(folder)
     return {(line["notebook"], line["cell"]): line for line in found}
+
+
+def _pytest(options, folder, environment):
+    """In a process of its own, which says nothing."""
+    for stream in (0, 1, 2):
+        os.dup2(os.open(os.devnull, os.O_RDWR), stream)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    pytest.main(options)
 
 
 def _remove(folder):

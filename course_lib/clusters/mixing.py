@@ -93,15 +93,23 @@ class _Mixer:
     def __init__(self, W, check, weights):
         self.W = W if sp.issparse(W) else np.asarray(W, float)
         check(self.W, weights)
-        talks = abs(sp.csr_array(self.W)) + sp.eye_array(self.W.shape[0], format="csr")  # everyone hears himself
-        talks.sum_duplicates()
+        listener, self.heard = _conversations(self.W)
         self.W = lean(self.W)
         self.original = W  # keeps its id taken
-        self.heard, self.first = talks.indices, talks.indptr[:-1]
-        self.degree = np.diff(talks.indptr) - 1  # how many each worker hears
+        hears = np.bincount(listener, minlength=W.shape[0])
+        self.first, self.degree = np.cumsum(hears) - hears, hears - 1  # where each begins; how many it hears
         self.listeners = np.bincount(self.heard, minlength=W.shape[0]) - 1  # how many hear it
         self.messages = int(self.degree.sum())
         self.bills = {}  # size of a message -> seconds of each worker's round, entry in the ledger
+
+
+def _conversations(W):
+    """Who hears whom, himself included: listeners in their order, and whom they hear."""
+    if not sp.issparse(W):
+        return np.nonzero((W != 0) | np.eye(len(W), dtype=bool))
+    both = (abs(W) + sp.eye_array(W.shape[0])).tocsr()
+    both.sum_duplicates()
+    return both.nonzero()
 
 
 def lean(W):

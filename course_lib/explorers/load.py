@@ -33,7 +33,7 @@ from course_lib.methods import (
 from course_lib.problems import Quadratic
 
 M, BATCH = 8, 256
-GRAINS = [1, 2, 4, 8, 16, 32, 64, 128]
+GRAINS, PRICES, SLOWEST = [1, 2, 4, 8, 16, 32, 64, 128], [1e-5, 1e-4, 5e-4, 1e-3, 2e-3], [1, 2, 4, 8]
 FAST = np.array([1.0, 1.0, 1.0, 1.0, 2.0, 2.0, 4.0, 4.0]) * 1e3  # samples a second
 END, ROUNDS = 0.07, 30
 
@@ -52,7 +52,7 @@ def one_round(compute, price, method):
     return cluster
 
 
-@cache
+@kept(PRICES, SLOWEST, [False, True])
 def queue_seconds(price, slowest, varies):
     """Seconds of a round for every grain, and with equal shares: (len(GRAINS) + 1,)."""
     return np.array([one_round(_times(slowest, varies), price, g).seconds for g in (*GRAINS, None)])
@@ -228,8 +228,8 @@ grain_explorer = Explorer(
     title="How fine to cut the work",
     controls=[
         Slider("grain", "samples in a task", GRAINS, start=32),
-        Slider("price", "asking for a task takes", [1e-5, 1e-4, 5e-4, 1e-3, 2e-3], start=5e-4, unit="s"),
-        Slider("slowest", "worker 0 takes", [1, 2, 4, 8], start=1, text="{:g} times as long".format),
+        Slider("price", "asking for a task takes", PRICES, start=5e-4, unit="s"),
+        Slider("slowest", "worker 0 takes", SLOWEST, start=1, text="{:g} times as long".format),
         Choice("varies", "a task's time", {"is always the same": False, "varies at random": True}),
     ],
     axes=[

@@ -50,11 +50,13 @@ $(VENV)/bin/python:
 	@echo "Making a virtual environment in $(VENV) (once) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "This course needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "No venv module. On Debian and Ubuntu: apt-get install python3-venv"; rm -rf $(VENV); exit 1; }
+	@$(RUN) -m pip install -q --disable-pip-version-check --upgrade pip  # Debian's takes twice as long to find the pins
 
 # Not compiled ahead: Python does that to what it imports, and the installation takes half as long.
 $(VENV)/lab $(VENV)/test: $(VENV)/%: $(VENV)/bin/python $(PINS)
-	@echo "Installing the pinned versions for '$*' (about a minute, once) ..."
-	@install="$(RUN) -m pip install -q --no-compile --disable-pip-version-check $(PINNED) -e"; \
+	@echo "Installing the pinned versions for '$*' (half a minute, once) ..."
+	@export PYTHONWARNINGS=ignore; \
+	 install="$(RUN) -m pip install -q --no-compile --disable-pip-version-check $(PINNED) -e"; \
 	 $$install '.[$*,cluster]' || { $$install '.[$*]' && \
 	   echo "NO MPI for this machine: lecture 10 will say so and show the simulator; everything else works."; }
 	@touch $@

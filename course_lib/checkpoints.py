@@ -4,6 +4,7 @@ import io
 import json
 import numbers
 import os
+import tempfile
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +14,15 @@ import numpy as np
 from course_lib.errors import CourseError
 
 MAGIC = b"checkpoint 1\n"
+
+
+def user_cache():
+    """Folder in which the course keeps, for this user, what can be computed again."""
+    try:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError:  # nobody's home
+        base = tempfile.gettempdir()
+    return Path(base) / "course_lib"
 
 
 class Checkpoint(NamedTuple):

@@ -3,11 +3,16 @@
 Nothing is downloaded. A partition is a list of index arrays, one a worker.
 """
 
+from functools import cache
+from importlib.metadata import version
 from typing import NamedTuple
 
 import numpy as np
 
+from course_lib.checkpoints import user_cache
 from course_lib.errors import CourseError
+
+NAMES = ("digits", "breast_cancer", "diabetes")
 
 
 class Dataset(NamedTuple):
@@ -44,16 +49,9 @@ def load(name, seed=0):
     -------
     Dataset
     """
-    from sklearn import datasets
-
-    loaders = {
-        "digits": datasets.load_digits,
-        "breast_cancer": datasets.load_breast_cancer,
-        "diabetes": datasets.load_diabetes,
-    }
-    if name not in loaders:
-        raise CourseError(f"no data set {name!r}; there are {', '.join(loaders)}")
-    features, labels = loaders[name](return_X_y=True)
+    if name not in NAMES:
+        raise CourseError(f"no data set {name!r}; there are {', '.join(NAMES)}")
+    features, labels = _kept()(name, version("scikit-learn"))
     if name == "diabetes":
         labels = (labels - labels.mean()) / labels.std()
     order = np.random.default_rng(seed).permutation(len(labels))
@@ -64,6 +62,25 @@ def load(name, seed=0):
     features = (features - train.mean(0)) / np.where(spread > 0, spread, 1)  # a pixel may be blank in all images
     features = np.column_stack([features, np.ones(len(features))])
     return Dataset(features[held_out:], labels[held_out:], features[:held_out], labels[:held_out])
+
+
+def _shipped(name, version):
+    """Rows and labels, as this version of scikit-learn has them."""
+    from sklearn import datasets
+
+    return getattr(datasets, f"load_{name}")(return_X_y=True)
+
+
+@cache
+def _kept():
+    """The same, kept on disk: to import scikit-learn takes longer than the first cells of a lecture."""
+    from joblib import Memory
+
+    try:
+        memory = Memory(user_cache(), verbose=0)
+    except OSError:  # that folder cannot be written to
+        memory = Memory(None)
+    return memory.cache(_shipped)
 
 
 def regression(workers, rows, d, condition=10.0, noise=0.1, heterogeneity=0.0, seed=0):

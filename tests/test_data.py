@@ -1,6 +1,8 @@
 """Data sets and the ways to deal them: every row to exactly one worker."""
 
 import inspect
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -10,8 +12,7 @@ from hypothesis import strategies as st
 from course_lib import data
 from course_lib.errors import CourseError
 
-NAMES = ("digits", "breast_cancer", "diabetes")
-names = pytest.mark.parametrize("name", NAMES)
+names = pytest.mark.parametrize("name", data.NAMES)
 PARTITIONS = {
     "iid": data.partition_iid,
     "dirichlet": lambda labels, m, seed: data.partition_dirichlet(labels, m, alpha=0.3, seed=seed),
@@ -199,3 +200,19 @@ def test_errors_are_one_line_in_the_words_of_the_domain(call, words):
     with pytest.raises(CourseError, match=words) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+def test_a_data_set_comes_from_scikit_learn_once(tmp_path, monkeypatch):
+    """Then from the user's cache folder; from scikit-learn each time where that cannot be written to."""
+    file = tmp_path / "file"
+    file.touch()
+    script = """
+import sys
+from course_lib import data
+print(data.load("digits").features.sum(), "sklearn" in sys.modules)"""
+    said = []
+    for home in (tmp_path, tmp_path, file):
+        monkeypatch.setenv("XDG_CACHE_HOME", str(home))
+        said.append(subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout)
+    total = data.load("digits").features.sum()
+    assert said == [f"{total} True\n", f"{total} False\n", f"{total} True\n"]

@@ -9,12 +9,11 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 import nbformat
-import pytest
 
 from course_lib.grading import sandbox
 
 # Where processes can be forked, pytest, nbval and what jupyter asks for kernels are loaded once, and not for each
-# notebook: loading them takes longer than most answers.
+# notebook: loading them takes longer than most answers. A script that grades does so under `__name__ == "__main__"`.
 PROCESSES = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
 PROCESSES.set_forkserver_preload(["IPython", "course_lib.grading.outcomes"])
 
@@ -63,6 +62,8 @@ def run(notebooks, library, seconds):
 
 def _pytest(options, folder, environment):
     """In a process of its own, which says nothing."""
+    import pytest  # there it is loaded already; nobody else here needs it
+
     for stream in (0, 1, 2):
         os.dup2(os.open(os.devnull, os.O_RDWR), stream)
     os.chdir(folder)

@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +14,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from course_lib import plots
+from course_lib.checkpoints import user_cache
 from course_lib.errors import CourseError
 from course_lib.experiment import as_html
 
@@ -104,7 +104,7 @@ class Study:
         -------
         Results
         """
-        folder = Path(cache or default_cache()) / self.name
+        folder = Path(cache or user_cache() / "studies") / self.name
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -198,15 +198,6 @@ def plus_minus(values, scale=1.0, digits=2):
 def with_error(mean, error, digits=2):
     """A mean and its standard error as text."""
     return f"{_short(mean, digits)} ± {_short(error, 1)}"
-
-
-def default_cache():
-    """Where runs are kept unless somebody says otherwise."""
-    try:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    except RuntimeError:  # nobody's home
-        base = tempfile.gettempdir()
-    return Path(base) / "course_lib" / "studies"
 
 
 @cache

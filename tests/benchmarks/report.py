@@ -31,9 +31,11 @@ Found with a profiler; seconds are those of the machine above.
   correction in each local step.
 - **Bytes of Uniform, Stochastic and QSGD.** Elias's code gives each number as many bits as it needs, so that where one
   begins is known only when the one before was read. In the simulator these bits are counted, not written.
-- **Keys and drags.** 95th percentile of keys 84 to 102 ms, longest end of a drag 142 to 188 in three runs: within the
+- **Keys and drags.** 95th percentile of keys 84 to 102 ms, longest end of a drag 132 to 188 in five runs: within the
   aims where the machine is quick, not always where it is slow. In the median a key takes 60 to 90 ms, of which
   function, drawing and encoding take 5 to 15; the rest are messages through Jupyter's server, and the browser's.
+- **MPI.** Four ranks on two cores: a mix of 10,000 numbers took 1.33 in this run, which ended the benchmark; the rows
+  above are those of its repetition right after it (1.16, then 1.21).
 - **Lecture 10** starts four processes twice; half of its seconds are theirs.
 """
 

@@ -6,6 +6,7 @@ from itertools import islice, pairwise
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from hypothesis import strategies as st
 from toys import EVERY, each, given, toy
 
@@ -129,12 +130,21 @@ def test_mixing_sends_one_message_over_each_edge_both_ways(m, seed):
 
 
 def test_a_sparse_mixing_matrix_mixes_alike():
-    import scipy.sparse as sp
-
     W, X = topology.metropolis(topology.ring(6)), np.random.default_rng(0).standard_normal((3, 6, 4))
     dense, sparse = (SimulatedCluster(quadratic(6), link=SLOW) for _ in range(2))
     np.testing.assert_allclose(dense.mix(X, W), sparse.mix(X, sp.csr_array(W)), atol=1e-15)
     assert (dense.bytes, dense.seconds) == (sparse.bytes, sparse.seconds)
+
+
+@pytest.mark.parametrize("form", [np.asarray, sp.csr_array])
+def test_who_gives_himself_no_weight_still_sends_one_message(form):
+    """Each of three takes his neighbour's model in place of his own, and waits for him and for himself."""
+    W, X = form(np.roll(np.eye(3), 1, axis=1)), np.arange(3.0)[:, None]
+    cluster = SimulatedCluster(quadratic(3, 1), compute=Speeds(Constant(1.0), [1, 1 / 2, 1 / 4]), link=SLOW)
+    cluster.gradient(X)
+    np.testing.assert_array_equal(cluster.mix(X, W), [[1.0], [2.0], [0.0]])
+    assert cluster.messages == 3
+    np.testing.assert_allclose(cluster.clock, np.array([2.0, 4.0, 4.0]) + 0.5 + 8 / 100)
 
 
 # ---- how long it takes ----------------------------------------------------------------------------------

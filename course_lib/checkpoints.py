@@ -1,4 +1,7 @@
-"""Checkpoints: a run's whole state on disk, so that a run that was killed goes on bit for bit."""
+"""Checkpoints: a run's whole state on disk, so that a run that was killed goes on bit for bit.
+
+And the folder for what may be lost, since it can be computed again.
+"""
 
 import io
 import json

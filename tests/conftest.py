@@ -9,9 +9,8 @@ from xdist.scheduler import LoadFileScheduling
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # A busy machine fails no test: how long an example takes says nothing about its truth. The same examples in every
-# run, so that nobody's change is blamed for another's; `pytest --hypothesis-profile=default` looks for new ones, and
-# for twice as many.
-settings.register_profile("course", deadline=None, derandomize=True, max_examples=50)
+# run, so that nobody's change is blamed for another's; `pytest --hypothesis-profile=default` looks for new ones.
+settings.register_profile("course", deadline=None, derandomize=True)
 settings.load_profile("course")
 
 

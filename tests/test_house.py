@@ -20,11 +20,15 @@ PINS = dict(line.split("==") for line in LINES)
 PINS = {canonicalize_name(name): version for name, version in PINS.items()}
 
 
+def modules_of(statement):
+    """Names of the modules that a statement loads."""
+    code = f"import sys; before = set(sys.modules); {statement}; print(*(set(sys.modules) - before))"
+    return set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
+
+
 def loaded_by(statement):
     """Top-level names of the modules that a statement loads beyond those that Python itself has."""
-    code = f"import sys; before = set(sys.modules); {statement}; print(*(set(sys.modules) - before))"
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    return {name.split(".")[0] for name in out.split()} - set(sys.stdlib_module_names)
+    return {name.split(".")[0] for name in modules_of(statement)} - set(sys.stdlib_module_names)
 
 
 def test_importing_the_package_loads_numpy_at_most():
@@ -35,6 +39,12 @@ def test_what_computes_loads_no_pictures_and_no_pages():
     modules = ("data", "problems", "topology", "costs", "bounds", "clusters", "methods", "experiment")
     heavy = {"matplotlib", "ipywidgets", "anywidget", "IPython", "sklearn", "jupyter_client", "pandas"}
     assert not loaded_by("import " + ", ".join(f"course_lib.{name}" for name in modules)) & heavy
+
+
+def test_real_processes_start_without_graphs_and_optimisers():
+    loaded = modules_of("import course_lib.clusters.mpi, course_lib.methods, course_lib.problems")
+    assert not loaded & {"networkx.classes", "scipy.optimize"}
+    assert "networkx.classes" in modules_of("from course_lib import topology; topology.ring(4)")
 
 
 def conda():

@@ -9,11 +9,9 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from tqdm.auto import tqdm
 
-from course_lib import plots
 from course_lib.checkpoints import user_cache
 from course_lib.errors import CourseError
 from course_lib.experiment import as_html
@@ -146,6 +144,10 @@ class Results:
     @property
     def figure(self):
         """The figure."""
+        import matplotlib  # here, as the ranks of a study start without
+
+        from course_lib import plots
+
         with matplotlib.rc_context(plots.STYLE):
             return self.study.figure(self.records)
 

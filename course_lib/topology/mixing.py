@@ -1,13 +1,12 @@
 """Mixing matrices: how much weight each worker gives to each neighbour."""
 
-import networkx as nx
 import numpy as np
+import scipy  # loads its parts as they are used
 import scipy.sparse as sp
-from scipy.optimize import minimize
 from scipy.special import logsumexp, softmax
 
 from course_lib.errors import CourseError
-from course_lib.topology.graphs import check_graph
+from course_lib.topology.graphs import check_graph, nx
 
 SHARPEST = 1e-4  # of the smooth bound in `fastest_mixing`
 DENSE = 1000  # with more workers than this, matrices are sparse
@@ -90,8 +89,8 @@ def fastest_mixing(graph):
     incidence = nx.incidence_matrix(graph, nodelist=range(m), oriented=True).toarray()
     i, j = np.array(graph.edges, int).reshape(-1, 2).T
     weights = metropolis(graph)[i, j]
+    minimize, options = scipy.optimize.minimize, {"maxiter": 60, "ftol": 1e-7}
     for sharpness in np.geomspace(1e-1, SHARPEST, 8):
-        options = {"maxiter": 60, "ftol": 1e-7}
         weights = minimize(_soft_rho, weights, (incidence, sharpness), "L-BFGS-B", jac=True, options=options).x
     return fill(np.r_[i, j], np.r_[j, i], np.r_[weights, weights], m)
 

@@ -4,6 +4,7 @@ import inspect
 import json
 import numbers
 import os
+from contextlib import nullcontext
 from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
@@ -155,20 +156,20 @@ def run(method, rounds, record_every=1, quiet=False, checkpoints=None):
     _whole(rounds, "rounds", least=int(under_way))
     _whole(record_every, "record_every", least=1)
     ceiling = None
-    with np.errstate(over="ignore", invalid="ignore"):
-        silent = quiet or "TQDM_DISABLE" in os.environ  # tqdm.notebook does not read it
-        bar = tqdm(total=rounds, desc=history.name, unit="round", delay=2, leave=False, disable=silent)
-        with bar:
-            for k, state in zip(range(under_way, rounds + 1), method):  # only a rank that served another stops early
-                cluster.rounds += k > 0
-                if checkpoints is not None and k > 0:
-                    checkpoints.note(state, cluster)
-                if k % record_every == 0 or k == rounds:
-                    loss = _record(history, cluster, state)
-                    ceiling = BLOW_UP * np.maximum(np.abs(loss), 1) if ceiling is None else ceiling
-                    if not np.less_equal(loss, ceiling).any():  # of all experiments of a sweep; NaN is not below
-                        history.message = _diverged(history)
-                        break
+    silent = quiet or "TQDM_DISABLE" in os.environ  # tqdm.notebook does not read it
+    bar = nullcontext() if silent else tqdm(total=rounds, desc=history.name, unit="round", delay=2, leave=False)
+    with bar, np.errstate(over="ignore", invalid="ignore"):
+        for k, state in zip(range(under_way, rounds + 1), method):  # only a rank that served another stops early
+            cluster.rounds += k > 0
+            if checkpoints is not None and k > 0:
+                checkpoints.note(state, cluster)
+            if k % record_every == 0 or k == rounds:
+                loss = _record(history, cluster, state)
+                ceiling = BLOW_UP * np.maximum(np.abs(loss), 1) if ceiling is None else ceiling
+                if not (loss <= ceiling).any():  # of all experiments of a sweep; NaN is not below
+                    history.message = _diverged(history)
+                    break
+                if not silent:
                     bar.update(k - bar.n)
     _finish(history, cluster, state)
     if history.message and not quiet:

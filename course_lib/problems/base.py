@@ -7,6 +7,8 @@ from scipy.linalg import cho_factor, cho_solve
 
 from course_lib.errors import CourseError
 
+ALL = slice(None)  # workers, unless fewer are asked for
+
 
 class Problem:
     """What all objectives share; a subclass says how losses and gradients are computed.
@@ -29,7 +31,7 @@ class Problem:
         """Each worker's own loss f_i at its own model: (..., k, d) to (..., m)."""
         raise NotImplementedError
 
-    def gradient(self, X, batch=None, workers=slice(None)):
+    def gradient(self, X, batch=None, workers=ALL):
         """Each worker's gradient at its own model, on all its data or on a mini-batch.
 
         Parameters
@@ -47,7 +49,7 @@ class Problem:
         """
         raise NotImplementedError
 
-    def sample(self, streams, batch_size, workers=slice(None), replicates=None):
+    def sample(self, streams, batch_size, workers=ALL, replicates=None):
         """Draw mini-batches, worker i's from its own random stream alone.
 
         Parameters
@@ -135,10 +137,11 @@ def models(X, k, d):
     """X as an array of blocks of k models, one a worker, or of one for all; anything else is refused."""
     X = np.asarray(X, float)
     X = X.reshape(1, -1) if X.ndim < 2 else X
-    if X.shape[-1] != d:
-        raise CourseError(f"the model has {X.shape[-1]} numbers; this problem needs {d}")
-    if X.shape[-2] not in (1, k):
-        raise CourseError(f"{X.shape[-2]} models for {k} workers: give one a worker, or one for all")
+    *_, rows, numbers = X.shape
+    if numbers != d:
+        raise CourseError(f"the model has {numbers} numbers; this problem needs {d}")
+    if rows != 1 and rows != k:
+        raise CourseError(f"{rows} models for {k} workers: give one a worker, or one for all")
     return X
 
 

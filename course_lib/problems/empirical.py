@@ -3,7 +3,7 @@
 import numpy as np
 
 from course_lib.errors import CourseError
-from course_lib.problems.base import Problem, models, normalised, one_model
+from course_lib.problems.base import ALL, Problem, models, normalised, one_model
 
 
 class Empirical(Problem):
@@ -47,7 +47,7 @@ class Empirical(Problem):
         """What predictions are compared with, (m, C, n), from labels (m, n)."""
         raise NotImplementedError
 
-    def sample(self, streams, batch_size, workers=slice(None), replicates=None):
+    def sample(self, streams, batch_size, workers=ALL, replicates=None):
         """Rows drawn with replacement and their weights, both (m, b) or, with replicates, (R, m, b)."""
         if np.ndim(batch_size) == 0:  # quicker, and one worker at a time is what asynchronous runs ask for
             shape = (replicates or 1, batch_size)
@@ -71,7 +71,9 @@ class Empirical(Problem):
 
     def _rows(self, X, batch, workers):
         """Models (R, k, d), features, targets and row weights that take part, and the result's leading axes."""
-        A, y, w = self.features[workers], self.targets[workers], self.row_weights[workers]
+        A, y, w = self.features, self.targets, self.row_weights
+        if workers is not ALL:
+            A, y, w = A[workers], y[workers], w[workers]
         X = models(X, len(A), self.d)
         lead = X.shape[:-2]
         if batch is not None:
@@ -82,7 +84,7 @@ class Empirical(Problem):
                 lead = rows.shape[:1]
                 X = np.broadcast_to(X, (*lead, rows.shape[1], self.d)).reshape(1, -1, self.d)
                 A, y, w = (a.reshape(-1, *a.shape[2:]) for a in (A, y, w))
-        return X.reshape(-1, *X.shape[-2:]), A, y, w, lead
+        return X.reshape(-1, X.shape[-2], self.d), A, y, w, lead
 
 
 def accuracy(problem, x, decide):

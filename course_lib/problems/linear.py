@@ -5,7 +5,7 @@ from functools import cached_property
 import numpy as np
 
 from course_lib.errors import CourseError
-from course_lib.problems.base import one_model
+from course_lib.problems.base import ALL, one_model
 from course_lib.problems.empirical import Empirical, accuracy, classes
 
 
@@ -32,25 +32,27 @@ class _Linear(Empirical):
         """The way back."""
         return vectors.transpose(1, 0, 2)
 
-    def _by_class(self, scores):
-        """Scores or targets (k, R C, n) as (k, R, C, n), where there are classes."""
-        return scores
-
     def _scores(self, X, A):
         """Scores (k, R C, n) of models (R, k, d) on features (k, n, p)."""
-        return self._vectors(X) @ A.transpose(0, 2, 1)
+        return self._vectors(X) @ A.mT
+
+    def _residual(self, scores, y):
+        """Prediction minus target, (k, R C, n); it may take the place of the scores."""
+        residual = self._predict(scores)
+        residual -= y
+        return residual
 
     def losses(self, X):
         """Each worker's own loss at its own model: (..., k, d) to (..., m)."""
-        X, A, y, w, lead = self._rows(X, None, slice(None))
+        X, A, y, w, lead = self._rows(X, None, ALL)
         return self._losses(X, self._scores(X, A), y, w).reshape(*lead, self.m)
 
     def _losses(self, X, scores, y, w):
-        rows = self._row_losses(self._by_class(scores), self._by_class(y))  # (m, R, n)
+        rows = self._row_losses(scores, y)  # (m, R, n)
         data = (rows @ w[..., None])[..., 0].T
         return data + self.l2 / 2 * (X**2).sum(-1) if self.l2 else data
 
-    def gradient(self, X, batch=None, workers=slice(None)):
+    def gradient(self, X, batch=None, workers=ALL):
         """Each worker's gradient at its own model: see `Problem.gradient`."""
         recorded = self._recorded
         if recorded and X is recorded[0] and batch is None and isinstance(workers, slice):
@@ -61,8 +63,7 @@ class _Linear(Empirical):
         return self._gradients(X, A, self._scores(X, A), y, w).reshape(*lead, -1, self.d)
 
     def _gradients(self, X, A, scores, y, w):
-        residual = self._predict(self._by_class(scores)) - self._by_class(y)
-        residual = residual.reshape(scores.shape)
+        residual = self._residual(scores, y)
         residual *= w[:, None]
         G = self._models(residual @ A)
         return G + self.l2 * X if self.l2 else G
@@ -73,7 +74,7 @@ class _Linear(Empirical):
         The workers' gradients are kept for one call of `gradient`: after a record, a run goes on from that very model.
         """
         x = one_model(x)
-        X, A, y, w, lead = self._rows(x, None, slice(None))
+        X, A, y, w, lead = self._rows(x, None, ALL)
         scores = self._scores(X, A)
         loss = self._losses(X, scores, y, w) @ self.weights
         G = self._gradients(X, A, scores, y, w).reshape(*lead, -1, self.d)
@@ -202,13 +203,17 @@ class SoftmaxRegression(_Linear):
         return vectors.reshape(k, -1, self.outputs, p).transpose(1, 0, 3, 2).reshape(-1, k, self.d)
 
     def _by_class(self, scores):
+        """Scores or targets (k, R C, n) as (k, R, C, n)."""
         return scores.reshape(len(scores), -1, self.outputs, scores.shape[-1])
+
+    def _residual(self, scores, y):
+        return super()._residual(self._by_class(scores), self._by_class(y)).reshape(scores.shape)
 
     def _predict(self, scores):
         return softmax(scores)
 
     def _row_losses(self, scores, y):
-        return cross_entropy(scores, y)
+        return cross_entropy(self._by_class(scores), self._by_class(y))
 
     def _variance(self, prediction):
         return prediction[:, None] * (np.eye(self.outputs)[..., None] - prediction[:, :, None])

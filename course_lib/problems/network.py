@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from course_lib.problems.base import ALL
 from course_lib.problems.empirical import Empirical, accuracy, classes
 from course_lib.problems.linear import cross_entropy, one_hot, softmax
 
@@ -50,12 +51,12 @@ class TwoLayerNetwork(Empirical):
 
     def losses(self, X):
         """Each worker's own loss at its own model: (..., k, d) to (..., m)."""
-        X, A, y, w, lead = self._rows(X, None, slice(None))
+        X, A, y, w, lead = self._rows(X, None, ALL)
         first, second = self._layers(X)
         rows = cross_entropy(second @ np.tanh(first @ _T(A)), y)  # (R, m, n)
         return ((rows * w).sum(-1) + self.l2 / 2 * (X**2).sum(-1)).reshape(*lead, self.m)
 
-    def gradient(self, X, batch=None, workers=slice(None)):
+    def gradient(self, X, batch=None, workers=ALL):
         """Each worker's gradient at its own model, by backpropagation: see `Problem.gradient`."""
         X, A, y, w, lead = self._rows(X, batch, workers)
         first, second = self._layers(X)

@@ -5,7 +5,7 @@ from functools import cached_property
 import numpy as np
 
 from course_lib.errors import CourseError
-from course_lib.problems.base import Problem, models, normalised
+from course_lib.problems.base import ALL, Problem, models, normalised
 
 
 class Quadratic(Problem):
@@ -66,13 +66,13 @@ class Quadratic(Problem):
         apart = models(X, self.m, self.d) - self.b
         return (apart * (self.A @ apart[..., None])[..., 0]).sum(-1) / 2
 
-    def gradient(self, X, batch=None, workers=slice(None)):
+    def gradient(self, X, batch=None, workers=ALL):
         """Each worker's gradient at its own model; `batch` is the noise to add."""
         b = self.b[workers]
         G = (self.A[workers] @ (models(X, len(b), self.d) - b)[..., None])[..., 0]
         return G if batch is None else G + batch
 
-    def sample(self, streams, batch_size, workers=slice(None), replicates=None):
+    def sample(self, streams, batch_size, workers=ALL, replicates=None):
         """Noise of a mini-batch's gradient, shape (m, d) or, with replicates, (R, m, d)."""
         scale = self.sigma / np.sqrt(self.d * np.broadcast_to(batch_size, self.m)[workers, None])
         draws = np.stack([s.standard_normal((replicates or 1, self.d)) for s in streams], axis=1) * scale

@@ -103,7 +103,7 @@ def NAME(*_):
     while True:
         try:
             if os.fork() == 0: time.sleep(60); os._exit(0)
-        except OSError: pass""",
+        except OSError: time.sleep(0.1)""",
     "fills the disk": """
 def NAME(*_):
     import os

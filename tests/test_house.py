@@ -1,5 +1,6 @@
 """The house itself: what an import loads, and that all lists of versions agree."""
 
+import os
 import re
 import subprocess
 import sys
@@ -41,10 +42,20 @@ def test_what_computes_loads_no_pictures_and_no_pages():
     assert not loaded_by("import " + ", ".join(f"course_lib.{name}" for name in modules)) & heavy
 
 
-def test_real_processes_start_without_graphs_and_optimisers():
+def test_real_processes_start_without_what_they_may_never_use():
     loaded = modules_of("import course_lib.clusters.mpi, course_lib.methods, course_lib.problems")
-    assert not loaded & {"networkx.classes", "scipy.optimize"}
+    assert not loaded & {"networkx.classes", "scipy.linalg", "scipy.optimize", "scipy.sparse", "scipy.special"}
     assert "networkx.classes" in modules_of("from course_lib import topology; topology.ring(4)")
+
+
+def test_one_blas_thread_also_where_scipy_comes_later():
+    code = (
+        "import course_lib.problems, scipy.linalg, scipy.sparse.linalg, threadpoolctl\n"
+        "print(*(pool['num_threads'] for pool in threadpoolctl.threadpool_info() if pool['user_api'] == 'blas'))"
+    )
+    free = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    said = subprocess.run([sys.executable, "-c", code], env=free, capture_output=True, text=True, check=True).stdout
+    assert set(said.split()) == {"1"}
 
 
 def conda():

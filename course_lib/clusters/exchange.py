@@ -1,7 +1,7 @@
 """What neighbouring ranks tell each other: rows, or compressed messages, on a graph communicator."""
 
 import numpy as np
-import scipy.sparse as sp
+import scipy
 from mpi4py import MPI
 
 
@@ -80,7 +80,7 @@ class Neighbours:
             return self.local @ rows
         X = np.zeros((self.m, rows.shape[-1]))
         X[self.own], X[self.heard] = rows[: self.k], rows[self.k :]
-        return self.W[self.own] @ X if sp.issparse(self.W) else (self.W @ X)[self.own]
+        return self.W[self.own] @ X if scipy.sparse.issparse(self.W) else (self.W @ X)[self.own]
 
     def free(self):
         """Give the communicator back."""
@@ -105,7 +105,7 @@ def decoded(message, compressor, d):
 
 def _needs(W, blocks):
     """For each rank the workers elsewhere whose rows it needs, in order."""
-    talks = sp.csr_array(W)
+    talks = scipy.sparse.csr_array(W)
     heard = [np.unique(talks[block].indices) for block in blocks]
     return [rows[(rows < block.start) | (rows >= block.stop)] for rows, block in zip(heard, blocks)]
 

@@ -1,7 +1,7 @@
 """How neighbours average: the calls of a cluster that decentralised methods use."""
 
 import numpy as np
-import scipy.sparse as sp
+import scipy
 
 from course_lib.errors import CourseError
 from course_lib.topology import check_mixing, check_pushing
@@ -91,7 +91,7 @@ class _Mixer:
     """A mixing matrix, checked once, with what the clocks and the ledger need to know of it."""
 
     def __init__(self, W, check, weights):
-        self.W = W if sp.issparse(W) else np.asarray(W, float)
+        self.W = W if scipy.sparse.issparse(W) else np.asarray(W, float)
         check(self.W, weights)
         listener, self.heard = _conversations(self.W)
         self.W = lean(self.W)
@@ -105,22 +105,22 @@ class _Mixer:
 
 def _conversations(W):
     """Who hears whom, himself included: listeners in their order, and whom they hear."""
-    if not sp.issparse(W):
+    if not scipy.sparse.issparse(W):
         return np.nonzero((W != 0) | np.eye(len(W), dtype=bool))
-    both = (abs(W) + sp.eye_array(W.shape[0])).tocsr()
+    both = (abs(W) + scipy.sparse.eye_array(W.shape[0])).tocsr()
     both.sum_duplicates()
     return both.nonzero()
 
 
 def lean(W):
     """W, in the form in which it is multiplied; ranks and simulator get the same bits because both ask here."""
-    few = not sp.issparse(W) and np.count_nonzero(W) < SPARSE * W.size
-    return sp.csr_array(W) if few else W
+    few = not scipy.sparse.issparse(W) and np.count_nonzero(W) < SPARSE * W.size
+    return scipy.sparse.csr_array(W) if few else W
 
 
 def _product(W, X):
     if X.shape[-2] != W.shape[0]:
         raise CourseError(f"{X.shape[-2]} rows for {W.shape[0]} workers: each mixes its own")
-    if not sp.issparse(W) or X.ndim == 2:
+    if not scipy.sparse.issparse(W) or X.ndim == 2:
         return W @ X
     return np.stack([W @ one for one in X.reshape(-1, *X.shape[-2:])]).reshape(X.shape)

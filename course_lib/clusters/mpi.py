@@ -4,7 +4,7 @@ from collections import Counter
 from functools import cache
 
 import numpy as np
-import scipy.sparse as sp
+import scipy
 from mpi4py import MPI
 
 from course_lib import costs
@@ -220,7 +220,7 @@ class MPICluster(RealCluster):
         if known is None:
             if len(self._neighbours) >= KEPT:
                 self._neighbours.pop(next(iter(self._neighbours))).free()
-            matrix = W if sp.issparse(W) else np.asarray(W, float)
+            matrix = W if scipy.sparse.issparse(W) else np.asarray(W, float)
             check(matrix, self.problem.weights)
             known = self._neighbours[id(W), check] = Neighbours(self.comm, self.blocks, lean(matrix), W)
         return known

@@ -3,6 +3,9 @@
 from importlib import import_module
 from pkgutil import iter_modules
 
+import scipy.linalg  # loaded with the explorers, so that no first picture waits for them
+import scipy.sparse.linalg  # noqa: F401
+
 from course_lib.explorers.controls import Choice, Slider, decades, number, quantity
 from course_lib.explorers.engine import Explorer, Prediction
 from course_lib.explorers.picture import Axes, Boxes, Curve, Picture, Points, Rule, Theory, bars, spans

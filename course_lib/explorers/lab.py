@@ -1,7 +1,7 @@
 """Lecture 08: break a running cluster in five ways, and see what the trace and the loss say of each."""
 
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 
 import numpy as np
 
@@ -65,11 +65,16 @@ def problem():
 
 @dataclass(frozen=True)
 class Run:
-    """What a run left behind: the trace, and the loss after each round."""
+    """What a run left behind: the clusters it ran on, one after the other, and the loss after each round."""
 
-    trace: list
+    clusters: tuple
     seconds: np.ndarray
     loss: np.ndarray
+
+    @cached_property
+    def trace(self):
+        """Who did what, and when."""
+        return [span for cluster in self.clusters for span in cluster.trace()]
 
     def rounds(self):
         """How many ended in time."""
@@ -88,7 +93,7 @@ def broken_run(damage, seed=0):
     ill.restore(healthy.state() | {"luck": ill.state()["luck"]})
     _, later = _follow(parameter_server_sgd(ill, STEP, start=state), ill, UNTIL)
     seconds, loss = np.array(records + later[1:]).T
-    return Run(healthy.trace() + ill.trace(), seconds, loss)
+    return Run((healthy, ill), seconds, loss)
 
 
 @lru_cache(maxsize=20)

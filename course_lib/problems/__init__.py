@@ -4,6 +4,8 @@ A model is a row of d numbers. Blocks of models have shape (..., k, d): k = m, o
 the same model everywhere; leading axes are independent experiments (a sweep over step sizes, say).
 """
 
+import os
+
 from threadpoolctl import threadpool_limits
 
 from course_lib.problems.base import Problem
@@ -30,3 +32,4 @@ __all__ = [
 # The matrices of a worker are small: a second BLAS thread slows them down (thirty times, where other processes want
 # the core as well), and it would make the last bits depend on the machine.
 threadpool_limits(1, user_api="blas")
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # SciPy has a BLAS of its own, and loads it when it is first used

@@ -3,7 +3,7 @@
 from functools import cached_property
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+import scipy
 
 from course_lib.errors import CourseError
 
@@ -124,13 +124,13 @@ NO_OPTIMUM = "f has no single optimum: it is flat, or falls for ever, in some di
 
 def _solve(H, g):
     try:
-        factor, lower = cho_factor(H)
+        factor, lower = scipy.linalg.cho_factor(H)
     except np.linalg.LinAlgError:
         raise CourseError(NO_OPTIMUM) from None
     pivots = np.diagonal(factor)
     if pivots.min() <= 1e-7 * pivots.max():  # squared, the precision of a double
         raise CourseError(NO_OPTIMUM)
-    return cho_solve((factor, lower), g)
+    return scipy.linalg.cho_solve((factor, lower), g)
 
 
 def models(X, k, d):

@@ -86,9 +86,10 @@ class _Linear(Empirical):
         return self._curvature(x, self.features, self.row_weights)
 
     def hessian(self, x):
-        """Hessian of f, shape (d, d): over all rows at once."""
-        rows = (self.row_weights * self.weights[:, None]).reshape(1, -1)
-        return self._curvature(x, self.features.reshape(1, -1, self.features.shape[-1]), rows)[0]
+        """Hessian of f, shape (d, d): over all rows at once, but for the padding."""
+        real = self.row_weights > 0
+        weights = (self.row_weights * self.weights[:, None])[real]
+        return self._curvature(x, self.features[real][None], weights[None])[0]
 
     def _curvature(self, x, A, w):
         """One matrix for each k, the sum over rows of w (a a^T) x (link's variance), by blocks of two classes."""

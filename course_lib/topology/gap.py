@@ -1,8 +1,7 @@
 """How fast a mixing matrix averages: its spectral gap, computed and in closed form."""
 
 import numpy as np
-import scipy.sparse as sp
-from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+import scipy
 
 from course_lib.errors import CourseError
 from course_lib.topology.mixing import DENSE, check_mixing
@@ -21,9 +20,9 @@ def rho(W):
     float
     """
     check_mixing(W, np.full(W.shape[0], 1 / W.shape[0]))
-    if sp.issparse(W) and W.shape[0] > DENSE:
+    if scipy.sparse.issparse(W) and W.shape[0] > DENSE:
         return _sparse_rho(W)
-    dense = W.toarray() if sp.issparse(W) else W
+    dense = W.toarray() if scipy.sparse.issparse(W) else W
     return float(np.linalg.norm(dense - 1 / len(dense), 2))
 
 
@@ -48,6 +47,8 @@ def _sparse_rho(W):
 
     A graph on which Lanczos crawls has a tiny gap, hence it is easily cut in two, hence it is cheap to factorise.
     """
+    from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+
     m = W.shape[0]
     start = np.random.default_rng(0).standard_normal(m)
     squared = LinearOperator((m, m), lambda v: W.T @ (W @ v) - v.mean(), dtype=float)

@@ -1,9 +1,7 @@
 """Mixing matrices: how much weight each worker gives to each neighbour."""
 
 import numpy as np
-import scipy  # loads its parts as they are used
-import scipy.sparse as sp
-from scipy.special import logsumexp, softmax
+import scipy
 
 from course_lib.errors import CourseError
 from course_lib.topology.graphs import check_graph, nx
@@ -58,7 +56,7 @@ def lazy(W):
     ----------
     W : array or sparse matrix, shape (m, m)
     """
-    return (W + (sp.eye_array(W.shape[0], format="csr") if sp.issparse(W) else np.eye(len(W)))) / 2
+    return (W + (scipy.sparse.eye_array(W.shape[0], format="csr") if scipy.sparse.issparse(W) else np.eye(len(W)))) / 2
 
 
 def uniform(m):
@@ -100,9 +98,9 @@ def _soft_rho(weights, incidence, sharpness):
     m = len(incidence)
     values, vectors = np.linalg.eigh(np.eye(m) - 1 / m - (incidence * weights) @ incidence.T)
     both = np.r_[values, -values] / sharpness
-    p = softmax(both)
+    p = scipy.special.softmax(both)
     slope = (incidence.T @ vectors) ** 2 @ (p[m:] - p[:m])  # d lambda / d weight of (i, j) = -(v_i - v_j)^2
-    return sharpness * logsumexp(both), slope
+    return sharpness * scipy.special.logsumexp(both), slope
 
 
 def push_weights(graph):
@@ -124,7 +122,7 @@ def push_weights(graph):
     out = np.array([d for _, d in sorted(graph.out_degree)])
     everyone = np.arange(len(out))
     rows, columns = np.r_[target, everyone], np.r_[source, everyone]
-    A = sp.csr_array((1 / (1 + out[columns]), (rows, columns)), shape=(len(out),) * 2)
+    A = scipy.sparse.csr_array((1 / (1 + out[columns]), (rows, columns)), shape=(len(out),) * 2)
     return A if len(out) > DENSE else A.toarray()
 
 
@@ -178,8 +176,8 @@ def check_pushing(A, weights):
 def fill(i, j, values, m):
     """A matrix with these off-diagonal entries and rows that sum to one."""
     if m > DENSE:
-        W = sp.csr_array((values, (i, j)), shape=(m, m))
-        return (W + sp.diags_array(1 - W.sum(1))).tocsr()
+        W = scipy.sparse.csr_array((values, (i, j)), shape=(m, m))
+        return (W + scipy.sparse.diags_array(1 - W.sum(1))).tocsr()
     W = np.zeros((m, m))
     np.add.at(W, (i, j), values)
     W[np.arange(m), np.arange(m)] += 1 - W.sum(1)

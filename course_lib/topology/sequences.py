@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 import numpy as np
-import scipy.sparse as sp
+import scipy
 
 from course_lib.errors import CourseError
 from course_lib.topology.graphs import check_graph
@@ -86,7 +86,7 @@ def random_pairs(graph, seed=0):
     @lru_cache(maxsize=1)
     def W(t):
         i, j = edges[np.random.default_rng([seed, t]).integers(len(edges))]
-        W = sp.eye_array(m, format="lil") if m > DENSE else np.eye(m)
+        W = scipy.sparse.eye_array(m, format="lil") if m > DENSE else np.eye(m)
         W[i, i] = W[j, j] = W[i, j] = W[j, i] = 0.5
         return W.tocsr() if m > DENSE else W
 

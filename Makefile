@@ -23,8 +23,8 @@ test: $(VENV)/test tools   ## run all tests
 	$(RUN) -m ruff check .
 	$(VENV)/bin/codespell course_lib solutions tests README.md
 	$(VENV)/bin/lint-imports
-	@echo "Tests (four at a time on two cores: some wait, for browsers and processes) ..."
-	$(RUN) -m pytest -n 4 --dist loadfile --no-loadscope-reorder --durations 15
+	@echo "Tests (three at a time on two cores: some wait, for browsers and processes) ..."
+	$(RUN) -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations 15
 
 newest:              ## run all tests on the newest versions that pyproject.toml allows, in an environment of their own
 	rm -rf .venv-newest

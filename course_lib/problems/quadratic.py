@@ -74,9 +74,12 @@ class Quadratic(Problem):
 
     def sample(self, streams, batch_size, workers=ALL, replicates=None):
         """Noise of a mini-batch's gradient, shape (m, d) or, with replicates, (R, m, d)."""
-        scale = self.sigma / np.sqrt(self.d * np.broadcast_to(batch_size, self.m)[workers, None])
-        draws = np.stack([s.standard_normal((replicates or 1, self.d)) for s in streams], axis=1) * scale
-        return draws if replicates else draws[0]
+        draws = np.empty((len(streams), replicates or 1, self.d))
+        for stream, own in zip(streams, draws):
+            stream.standard_normal(out=own)
+        samples = batch_size if np.ndim(batch_size) == 0 else np.asarray(batch_size)[workers, None, None]
+        draws *= self.sigma / np.sqrt(self.d * samples)
+        return draws.swapaxes(0, 1).copy() if replicates else draws[:, 0]
 
     def noise(self, x):
         """Variance of a gradient on a single sample, shape (m,)."""

@@ -31,6 +31,7 @@ newest:              ## run all tests on the newest versions that pyproject.toml
 	$(MAKE) test VENV=.venv-newest PINNED=
 
 bench: $(VENV)/test  ## measure speed, as ratios to bare NumPy
+	mkdir -p build
 	$(RUN) -m pytest tests/benchmarks/bench_*.py --benchmark-disable-gc --benchmark-columns=median --benchmark-json=build/benchmarks.json -q
 
 build: $(VENV)/test  ## regenerate the notebooks from their masters

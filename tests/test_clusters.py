@@ -211,6 +211,16 @@ def test_the_trace_covers_every_workers_time_without_gap_or_overlap():
     _assert_gapless(cluster)
 
 
+def test_at_a_barrier_the_early_wait_for_the_slowest_and_then_all_send():
+    cluster = SimulatedCluster(quadratic(5), compute=Exponential(1.0), link=SLOW)
+    cluster.gradient(cluster.start())
+    done = cluster.clock.copy()
+    cluster.mean(cluster.zeros())
+    waits = {s.worker: (s.start, s.end) for s in cluster.trace() if s.kind == "wait"}
+    assert waits == {i: (done[i], done.max()) for i in range(5) if i != done.argmax()}
+    assert {s.start for s in cluster.trace() if s.kind == "send"} == {done.max()}
+
+
 def _assert_gapless(cluster):
     for i in range(cluster.m):
         spans = sorted((s.start, s.end, s.kind) for s in cluster.trace() if s.worker == i)

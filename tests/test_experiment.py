@@ -316,3 +316,29 @@ def test_errors_are_one_line_in_the_words_of_the_domain(call, words, tmp_path):
     with pytest.raises(CourseError, match=words) as caught:
         call(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_the_bar_ends_at_the_last_round_and_nobody_quiet_makes_one(monkeypatch):
+    class Bar:
+        made, n = [], 0
+
+        def __init__(self, **settings):
+            self.total = settings["total"]
+            self.made.append(self)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            pass
+
+        def update(self, more):
+            self.n += more
+
+    monkeypatch.setattr("course_lib.experiment.tqdm", Bar)
+    monkeypatch.delenv("TQDM_DISABLE", raising=False)
+    cluster = SimulatedCluster(Quadratic.dialled(m=3, d=2))
+    run(sync_sgd(cluster, 0.1), 7, record_every=3, quiet=True)
+    assert Bar.made == []
+    run(sync_sgd(cluster, 0.1), 7, record_every=3)
+    assert [(bar.n, bar.total) for bar in Bar.made] == [(7, 7)]

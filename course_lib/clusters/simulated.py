@@ -239,16 +239,16 @@ class SimulatedCluster(Books, Mixing, Compressing, Solving, Selecting, Balancing
         return self._now if isinstance(self._now, float) else float(self._now[workers].max())
 
     def _pass(self, kind, end):
-        self.spans.append((kind, None, self._now, end))
-        self._now = end
+        if end is not self._now:  # one number for all clocks that are alike: then nobody waits
+            self.spans.append((kind, None, self._now, end))
+            self._now = end
 
     def _barrier(self, seconds, messages=0, size=0, streams=1):
         """All wait for the slowest, then send so many messages together, `streams` at a time, for so many seconds."""
         meet = self._latest()
         if self.faults:
             meet, seconds = self._hindered(meet, seconds, messages, size, streams)
-        if meet is not self._now:  # one number for all clocks that are alike
-            self._pass("wait", meet)
+        self._pass("wait", meet)
         self._pass("send", meet + seconds)
 
     def _all_reduce(self, words, size):

@@ -65,14 +65,15 @@ $(VENV)/lab $(VENV)/test: $(VENV)/%: $(VENV)/bin/python $(PINS)
 	@touch $@
 
 # What pip cannot install: the browser tests drive the system's Chromium, the grader's sandbox is bubblewrap.
+# What Debian recommends beside them, printers and the like, is left out: it takes longer than they do.
 tools:
 	@missing=""; \
 	 command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
-	   missing="chromium"; \
+	   missing="chromium fonts-liberation"; \
 	 command -v bwrap >/dev/null || missing="$$missing bubblewrap"; \
 	 if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	   echo "Installing$${missing:+ $$missing} (once) ..."; \
-	   apt-get update -qq >/dev/null && apt-get install -y -qq $$missing >/dev/null && missing=""; fi; \
+	   apt-get update -qq >/dev/null && apt-get install -y -qq --no-install-recommends $$missing >/dev/null && missing=""; fi; \
 	 [ -z "$$missing" ] || echo "MISSING: $$missing. What needs it is SKIPPED. On Debian: apt-get install $$missing"
 
 .PHONY: help lab test newest bench build site pins tools

@@ -10,6 +10,7 @@ import matplotlib
 import numpy as np
 from matplotlib import axes as mpl_axes
 from matplotlib import figure as mpl_figure
+from matplotlib.patheffects import withStroke
 
 from course_lib.errors import CourseError
 
@@ -303,7 +304,8 @@ def staleness(cluster, until, ax=None):
     for k, (i, late) in enumerate(zip(order.workers[: len(when) - 1], order.staleness)):
         start, end, height = when[k - late], when[k + 1], 1.0 + 0.5 * late
         ax.plot(start + along * (end - start), -1.2 - 4 * height * along * (1 - along), color=colors[i], linewidth=1.1)
-        ax.text((start + end) / 2, -1.4 - height, str(late), color=colors[i], fontsize=8, ha="center")
+        text = ax.text((start + end) / 2, -1.4 - height, str(late), color=colors[i], fontsize=8, ha="center")
+        text.set_path_effects([withStroke(linewidth=3, foreground="white")])  # legible on the arcs of others
     ax.set(ylim=(cluster.m - 0.4, -3.5 - 0.5 * max(order.staleness[: len(when) - 1], default=0)))
     ax.set_yticks([-1.2, *range(cluster.m)], ["server", *range(cluster.m)])
     for tick, color in zip(ax.get_yticklabels()[1:], colors):

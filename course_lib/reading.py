@@ -24,7 +24,7 @@ TEMPLATE = """{% extends 'lab/index.html.j2' %}
 {% endblock %}
 {% block html_head_js_mermaidjs %}{% endblock %}
 {% block body_header %}
-{{ super() }}<nav class="jp-RenderedHTMLCommon"><a href="../index.html">All lectures and homework</a></nav>
+{{ super() }}<nav class="jp-RenderedHTMLCommon"><a href="../index.html">All lectures and exercises</a></nav>
 {% endblock %}
 {% block data_png scoped %}
 {% set still = output.metadata['image/png'] %}

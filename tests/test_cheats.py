@@ -5,8 +5,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 from types import SimpleNamespace
 
 import nbformat
@@ -355,9 +356,12 @@ def graded(tmp_path_factory):
         nbformat.write(submission({i: written(text, i) for i, _, text in group}), source / f"group {k}.ipynb")
     for name, (notebook, _) in OTHERS.items():
         nbformat.write(notebook, source / f"{name}.ipynb")
-    free = shutil.disk_usage("/tmp").free
-    found = {s.submission: s for s in grading.grade(ROOT, source, out, seconds=8, seed=SEED)}
-    return SimpleNamespace(sheets=found, out=out, lost=free - shutil.disk_usage("/tmp").free)
+    own = tempfile.mkdtemp(prefix="g")  # short: sockets lie below it
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", own)
+        found = {s.submission: s for s in grading.grade(ROOT, source, out, seconds=8, seed=SEED)}
+    yield SimpleNamespace(sheets=found, out=out, left=os.listdir(own))
+    shutil.rmtree(own)
 
 
 @pytest.mark.parametrize("name", WHERE)
@@ -404,7 +408,7 @@ def test_no_page_tells_the_hidden_inputs(graded):
 
 
 def test_nothing_is_left_behind(graded):
-    assert graded.lost < 100 << 20
+    assert graded.left == []
     running = [" ".join(p.cmdline()) for p in psutil.Process().children(recursive=True)]
     assert not [line for line in running if "connection" in line or "bwrap" in line]
 
@@ -463,6 +467,18 @@ def test_many_small_processes_count_together(tmp_path, monkeypatch):
 def test_the_self_tests_break_outs_fail():
     if sandbox.available():
         assert selftest.held(ROOT) == []
+
+
+def test_answers_are_covered_where_the_course_lies_in_what_answers_see(tmp_path, monkeypatch):
+    for name in ("solutions", "private", ".git", ".venv/lib"):
+        (tmp_path / name).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / ".venv"))
+    monkeypatch.setattr(sandbox, "SYSTEM", (str(tmp_path),))
+    walls = sandbox._walls()
+    covered = {after for word, after in pairwise(walls) if word == "--tmpfs"}
+    assert {str(tmp_path / name) for name in ("solutions", "private", ".git")} <= covered
+    assert str(tmp_path / ".venv") not in covered
 
 
 def test_a_broken_sandbox_is_told(monkeypatch):

@@ -63,6 +63,24 @@ def with_helpers():
     return insert(notebook, "", "this cell: no Python")
 
 
+def among_answers():
+    """A helper in the cell of an answer that never ends; a table filled by a loop; an experiment below changes it."""
+    half = SOLUTION[CROSSOVER].replace("return latency", "return 2 * half() * latency")
+    endless = "def half(): return HALF[WAYS]\nwhile True: pass"
+    notebook = submission({**SOLUTION, RING: endless, CROSSOVER: half})
+    insert(notebook, SERVER, "HALF = {}\nfor k in (1, 2): HALF[k] = 1 / k\nWAYS = 2")
+    return insert(notebook, "", "WAYS = 0\nprint(half())")
+
+
+def below_the_old():
+    """A first try stands where the answer belongs, the right one in a new cell below; and it draws and warns."""
+    talks = "    from IPython.display import display\n    import logging\n    logging.warning('!')\n    display('?')\n"
+    old = {RING: "def ring_all_reduce(network, vectors):\n    return 0", SERVER: f"# {SOLUTION[SERVER]}"}
+    notebook = submission({**SOLUTION, **old, HALVING: with_line(HALVING, talks.strip())})
+    insert(notebook, HALVING, SOLUTION[RING])
+    return insert(notebook, "", SOLUTION[SERVER])
+
+
 def lost(*what):
     """The solution after a journey through other programs."""
     notebook = submission(SOLUTION)
@@ -81,6 +99,8 @@ CLASS = {  # a notebook, and the points that it earns
     "honest/lost metadata, another name": (lost("metadata"), submitting.RIGHT),
     "honest/lost ids as well": (lost("metadata", "id"), submitting.RIGHT),
     "honest/helpers": (with_helpers(), submitting.RIGHT),
+    "honest/among answers": (among_answers(), {SERVER: 4, HALVING: 7, CROSSOVER: 3}),
+    "honest/below the old": (below_the_old(), submitting.RIGHT),
     "costs itself/syntax, memory": (
         submission({**SOLUTION, RING: "def ring_all_reduce(:", HALVING: with_line(HALVING, "np.ones(1 << 40)")}),
         {SERVER: 4, CROSSOVER: 3},
@@ -184,7 +204,7 @@ def test_gradescopes_results(graded):
 def test_the_class_in_one_page_and_in_a_few_lines(graded):
     page = (graded.out / "class.html").read_text()
     assert f"{len(CLASS)} of {len(CLASS) + len(BROKEN)} graded" in page and "data:image/png" in page
-    assert "<td>all_reduce-ring<td>6<td>3<td>1<td>1 x " in page
+    assert "<td>all_reduce-ring<td>7<td>4<td>1<td>" in page
     said = grading.summary(graded.sheets.values())
     assert "1 x all_reduce-ring: the sum is divided by m" in said and "NOT GRADED broken/cut" in said
 
@@ -251,6 +271,15 @@ def test_points_that_are_none_are_refused(tmp_path):
         (tmp_path / points / "manual.csv").write_text(text)
         with pytest.raises(CourseError, match="is no number from 0 to 4"):
             grading.sheets.mark_by_hand([sheet], KNOWN, tmp_path / points / "manual.csv")
+
+
+def test_marks_come_back_whoever_was_marked_and_whatever_saved_them(tmp_path):
+    sheet = grading.Sheet("-ada", notebook=submitting.EXERCISE, words={WORDS: "my answer"})
+    path = tmp_path / "manual.csv"
+    grading.sheets.mark_by_hand([sheet], KNOWN, path)
+    path.write_bytes(path.read_text().replace(",4,,,", ",4,3,gr\xfcndlich,").encode("cp1252", errors="replace"))
+    grading.sheets.mark_by_hand([sheet], KNOWN, path)
+    assert (sheet.by_hand[WORDS].points, sheet.by_hand[WORDS].note) == (3, "gr\xfcndlich")
 
 
 def test_a_changed_answer_is_marked_as_changed(tmp_path):
@@ -346,7 +375,33 @@ def test_a_zip_that_claims_to_be_huge_is_not_unpacked(tmp_path):
     assert "larger than 20 MB" in names(tmp_path / "bomb.zip")["a"][2]
 
 
+@pytest.mark.parametrize("name", ["課" * 100, "/".join(["deep" * 20] * 60), "-ada", "1.html/2"], ids=range(4))
+def test_a_page_can_be_written_whatever_it_is_called(tmp_path, name):
+    files = {f"{name}.ipynb": b"{", "1.ipynb": b"{"}
+    (tmp_path / "class.zip").write_bytes(zipped(files))
+    sheets = [grading.Sheet(name, fault="no notebook") for name in names(tmp_path / "class.zip")]
+    (tmp_path / "out").mkdir()
+    grading.write(sheets, tmp_path / "out")
+    assert len(list((tmp_path / "out" / "feedback").rglob("*.html"))) == 2
+
+
+def test_a_file_that_a_system_renamed_is_told(tmp_path):
+    (tmp_path / "01.ipynb.txt").write_text("{}")
+    assert "no notebook" in names(tmp_path)["01.ipynb"][2]
+
+
 # What is taken of a notebook
+
+
+def test_an_essay_may_go_on_in_cells_below():
+    notebook = submission({})
+    ids = [c.id for c in notebook.cells]
+    own = nbformat.v4.new_markdown_cell("My own words.")
+    notebook.cells.insert(ids.index(WORDS) + 1, nbformat.from_dict({**own, "id": "new"}))
+    read = submissions.read(b"\xef\xbb\xbf" + nbformat.writes(notebook).encode())
+    assert submissions.essays(read, submitting.REFERENCE) == {WORDS: "My own words."}
+    as_it_was = submissions.read(nbformat.writes(submission({})).encode())
+    assert submissions.essays(as_it_was, submitting.REFERENCE) == {WORDS: ""}
 
 
 def test_only_definitions_that_are_needed_are_taken():
@@ -365,7 +420,9 @@ def test_only_definitions_that_are_needed_are_taken():
     assert not any(word in taken for word in ("print", "timeit", "broken", "run_for_hours"))
 
 
-@pytest.mark.parametrize("text", ["-" * 50_000 + "1", "(" * 5000, "\x00", "a." * 20_000 + "b", "%%", "lambda:" * 3000])
+@pytest.mark.parametrize(
+    "text", ["%x\n" * 6000, "-" * 50_000 + "1", "(" * 5000, "\x00", "a." * 20_000 + "b", "%%", "lambda:" * 3000]
+)
 def test_a_text_that_breaks_parsers_defines_nothing(text):
     assert definitions.needed([text], {"answer"}) == [] and definitions.binds(text) == set()
 

@@ -261,6 +261,18 @@ def test_solutions_earn_everything_and_stubs_nothing():
     assert selftest.honest(ROOT, [r for r in REFERENCES.values() if r.answers]) == []
 
 
+def test_a_state_that_its_process_keeps_is_none():
+    """Homework 9: the run goes on in another process."""
+    kept, question = [], find("fault_tolerance-resume")
+
+    def train(*args, state=None):
+        kept.append(question.reference(*args, state=None if state is None else kept[state])[1])
+        return kept[-1][0], len(kept) - 1
+
+    assert "list index out of range" in checks.difference(question, train)
+    assert checks.difference(question, question.reference) is None
+
+
 def test_wrong_answers_are_named_by_the_grader_too():
     """For one notebook; test_each_wrong_answer_differs_and_is_named sees to the others, without a kernel."""
     assert selftest.wrong(ROOT, [REFERENCES[EXERCISE]]) == []

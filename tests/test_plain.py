@@ -366,6 +366,13 @@ def direction(cluster, x):
 GIANT = getsource(giant).replace("giant", "minimise")
 HALVES = getsource(in_halves).replace("in_halves", "minimise")
 CHECKED = "    armijo(np.ones((2, 3)), 0.0, 0.1)\n    return x\n"
+ON_END = """def minimise(cluster):
+    x = cluster.start()
+    for _ in range(6):
+        every = np.concatenate([cluster.gradient(x)[..., None], cluster.hessians(x)], axis=2)
+        average = cluster.mean(every.reshape(cluster.m, -1).T[:, :, None]).reshape(cluster.d, cluster.d + 1)
+        x = x - np.linalg.solve(average[:, 1:], average[:, 0])
+    return x"""
 PATCH = "np.maximum = lambda a, b: b\ndef {}(*_): return 1"
 ONE = "def schedule(time, loss, first_loss, K): return 1"
 ODD = """%%time
@@ -393,6 +400,7 @@ EARNS = {  # cells by grade id, or without one; points of the open-ended questio
     "minimise with a line search": (
         {"budget-search": "def armijo(*_): raise ValueError",
          "budget-minimise": GIANT.replace("    return x\n", CHECKED)}, 6, "right"),
+    "minimise with words on end": ({"budget-minimise": ON_END}, 0, "takes one row a worker"),
     "minimise by telepathy": ({"budget-minimise": HALVES, "": getsource(best)}, 0, "telepathy"),
     "minimise by the problem": (
         {"budget-minimise": "minimise = lambda c: c.gradient.__self__.problem.optimum()"}, 0, "no `.optimum`"),

@@ -106,8 +106,8 @@ def support_floor(rounds, d, condition):
     """Least share of ||x*|| that is left of the error after so many rounds on ``problems.chain(d, condition)``.
 
     After r rounds all but the first r coordinates are zero still, and x*_j = q^j: ||x*_{>r}|| / ||x*||, about q^r
-    (Arjevani and Shamir, 2015). It holds for whatever workers do on their own between rounds in which they exchange
-    vectors of d words.
+    (Arjevani and Shamir, 2015). It holds for whatever gradients and exact solves workers take on their own between
+    rounds, in each of which they exchange one vector in the span of what these gave; not for a matrix sent in slices.
     """
     powers = momentum(condition) ** (2 * np.arange(1, d + 1))
     left = np.append(np.cumsum(powers[::-1])[::-1], 0.0)

@@ -97,7 +97,7 @@ def byzantine_picture(attack, liars, strength, spread):
     marks = [
         Points(*seen[: M - liars].T, label="honest", color="#8a8a8a", markersize=6),
         Points(*seen[M - liars :].T, label="liars", marker="x", markersize=8, markeredgecolor="#111111"),
-        Points(*TRUTH[:, None], label="what they want", color="#ffffff", markersize=15, markeredgecolor="#111111"),
+        Points(*TRUTH[:, None], label="the truth", color="#ffffff", markersize=15, markeredgecolor="#111111"),
     ]
     for k, name in enumerate(NAMES):
         look = plots.series(k, name)
@@ -136,7 +136,7 @@ byzantine_explorer = Explorer(
             ylim=(-REACH * 1.05, REACH * 1.05),
         ),
         Axes(
-            "distance from what they want, 100 experiments",
+            "distance from the truth, 100 experiments",
             xlabel="rule",
             ylabel="distance",
             xlim=(-0.6, len(NAMES) - 0.4),

@@ -173,7 +173,7 @@ def transient_picture(workers, spread):
     marks = [Curve(SHOWN, errors[k], **plots.series(k, NETWORKS[k])) for k in range(len(NETWORKS))]
     marks.insert(0, Theory(SHOWN, late, "1 worker: 4σ²/(3t)", color="#888888"))
     marks.append(Theory(SHOWN, late / workers, "m workers: 4σ²/(3mt)"))
-    sentence = f"{workers} workers, within twice all-reduce's error: {told}. From there on the graph costs nothing."
+    sentence = f"{workers} workers, within twice all-reduce's error: {told}. In the end the graph costs nothing."
     return Picture(marks, sentence)
 
 

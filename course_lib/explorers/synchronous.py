@@ -68,13 +68,14 @@ def step_size_picture(step_size, workers):
     bound = (
         bounds.sgd_constant_step(t, step_size, problem.L, problem.mu, sigma2, gap) if within else t * np.nan
     )
-    end = expected_gap(MILD, step_size, workers, ROUNDS)
+    settled = expected_gap(MILD, step_size, workers, np.inf)
     if step_size * problem.L >= 2:
         answer = "is above 2/L: the run diverges, whatever the number of workers."
     elif within:
-        answer = f"ends near {quantity(end)}; the theorem allows {quantity(bound[-1])}. Twice the workers halve both."
+        floor = bounds.sgd_constant_step(np.inf, step_size, problem.L, problem.mu, sigma2, gap)
+        answer = f"settles at {quantity(settled)}; the theorem allows {quantity(floor)}. Twice the workers halve both."
     else:
-        answer = f"ends near {quantity(end)}, but it is above 1/L, so the theorem is silent."
+        answer = f"settles at {quantity(settled)}, but it is above 1/L, so the theorem is silent."
     marks = [
         Curve(t, loss, "sync_sgd", linewidth=1.2, alpha=0.75, label="one run"),
         Curve(t, expected_gap(MILD, step_size, workers, t), "expectation", color="#C04F00", linestyle="-"),

@@ -2,14 +2,18 @@
 
 import ast
 import symtable
+from contextlib import suppress
+from functools import lru_cache
 
 from IPython.core.inputtransformer2 import TransformerManager
 
 DEFINES = (
     ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom,
-    ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Try, ast.If,
+    ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Try, ast.If, ast.For,
 )  # fmt: skip
 PYTHON_INSIDE = ("%%time", "%%timeit", "%%capture", "%%prun")
+LINES = 5000  # of a cell that is read
+KNOWN = 10_000  # texts that are not read anew for each question
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)  # of a text that strangers wrote
 
 
@@ -27,12 +31,12 @@ def needed(sources, wanted):
     list of str
         One statement each; experiments, prints and pictures are none.
     """
-    statements = {text: binds(text) for source in sources for text in _statements(source)}
+    every = [(text, binds(text)) for source in sources for text in statements(source)]
     taken, names = set(), {"*", *wanted}
-    while more := {s for s in statements if s not in taken and names & statements[s]}:
+    while more := {text for text, bound in every if text not in taken and names & bound}:
         taken |= more
         names |= set().union(*map(uses, more))
-    return [s for s in statements if s in taken]
+    return [text for text, _ in every if text in taken]
 
 
 def uses(source):
@@ -57,16 +61,19 @@ def broken(source):
     return False
 
 
+@lru_cache(KNOWN)
 def binds(source):
     """Names that a cell's statements define; ``*`` stands for an import of everything."""
     return {name for statement in _parsed(source) for name in _bound(statement)}
 
 
 def plain(source):
-    """The Python in a cell: magics become function calls."""
+    """The Python in a cell: magics become function calls; ValueError where there are more lines than patience."""
     first, _, rest = source.lstrip().partition("\n")
     if first.startswith("%%"):
         source = rest if first.split()[0] in PYTHON_INSIDE else ""
+    if source.count("\n") > LINES:
+        raise ValueError(f"more than {LINES} lines")
     return TransformerManager().transform_cell(source)
 
 
@@ -77,13 +84,25 @@ def _parsed(source):
         return []
 
 
-def _statements(source):
+@lru_cache(KNOWN)
+def statements(source):
+    """What a cell defines, one statement each, in order; no experiments, prints and pictures."""
+    found = []
     for node in _parsed(source):
-        if isinstance(node, DEFINES):
-            try:
-                yield ast.unparse(node)
-            except UNREADABLE:
-                continue
+        with suppress(*UNREADABLE):
+            found += [ast.unparse(node)] * isinstance(node, DEFINES)
+    return found
+
+
+@lru_cache(KNOWN)
+def helpers(source):
+    """Of what a cell defines only functions, classes, imports and plain names: nothing that is there is changed."""
+    return [s for s in statements(source) if all(map(_names_only, ast.parse(s).body))]
+
+
+def _names_only(statement):
+    named = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.Assign)
+    return isinstance(statement, named) and all(isinstance(t, ast.Name) for t in getattr(statement, "targets", ()))
 
 
 def _bound(statement):
@@ -95,7 +114,7 @@ def _bound(statement):
     elif isinstance(statement, (ast.Try, ast.If)):
         for inner in ast.iter_child_nodes(statement):
             yield from _bound(inner)
-    elif isinstance(statement, ast.ExceptHandler):
+    elif isinstance(statement, (ast.ExceptHandler, ast.For)):
         for inner in statement.body:
             yield from _bound(inner)
     elif isinstance(statement, DEFINES):

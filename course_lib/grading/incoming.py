@@ -15,6 +15,7 @@ MOODLE = re.compile(r"(?P<student>[^/]+?)_(?P<number>\d+)_assignsubmission_[a-z]
 CANVAS = re.compile(r"(?:^|/)(?P<student>[^/_]+)(?:_LATE)?_(?P<number>\d{2,})_\d{2,}_[^/]+")
 IGNORED = re.compile(r"(^|/)(\.|__MACOSX/)")
 UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, ValueError)
+BYTES, LEVELS = 100, 10  # of a name, and of the folders that lead to it
 DEEPEST = 2  # a zip of the class, with a student's zip in it
 
 
@@ -74,9 +75,10 @@ def _entry(path, content, fault):
     """The entry of one file; None where a file that is no notebook lies about."""
     known = MOODLE.search(path) or CANVAS.search(path)
     is_notebook = PurePosixPath(path).suffix.lower() == ".ipynb"
-    if not (known or is_notebook or fault):
+    if not (known or ".ipynb" in path.lower() or fault):
         return None
-    name = "/".join(map(_tame, PurePosixPath(path).with_suffix("").parts))
+    *folders, file = PurePosixPath(path).with_suffix("").parts
+    name = "/".join([*map(_folder, folders[: LEVELS // 2] + folders[LEVELS // 2 :][-LEVELS // 2 :]), _tame(file)])
     student, number = (known["student"], known["number"]) if known else (name, "")
     fault = fault or ("" if content else "the file is empty" if is_notebook else f"no notebook, but {_tame(path)}")
     return Entry(name, student, number, content, fault)
@@ -84,7 +86,13 @@ def _entry(path, content, fault):
 
 def _tame(part):
     """A file name that any system takes, whatever a student called it."""
-    return re.sub(r"[^\w .,+@()-]", "_", part).strip(". ")[:100] or "_"
+    name = re.sub(r"[^\w .,+@()-]", "_", part).strip(". ")
+    return name.encode(errors="replace")[:BYTES].decode(errors="ignore") or "_"
+
+
+def _folder(part):
+    """The same of a folder, which must not be called like somebody's page."""
+    return _tame(part).replace(".", "_")
 
 
 def _files(source):

@@ -7,6 +7,7 @@ from queue import Empty
 from tempfile import mkdtemp
 from time import monotonic
 
+import nbformat
 import nbval.kernel
 import nbval.plugin
 import pytest
@@ -39,6 +40,8 @@ def pytest_configure(config):
     nbval.kernel.KernelManager = _manager
     Watched.seconds = config.option.nbval_cell_timeout + GRACE
     nbval.plugin.RunningKernel = Watched
+    compare = nbval.plugin.IPyNbCell.compare_outputs
+    nbval.plugin.IPyNbCell.compare_outputs = lambda cell, *both: compare(cell, *map(_numbers, both))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -108,6 +111,16 @@ def _readable(message):
     return message
 
 
+def _numbers(outputs):
+    """Of a cell's outputs those that decide, what it prints and an error; an answer may draw and warn as it likes."""
+    printed = nbformat.v4.new_output("stream", name="stdout", text=_printed(outputs))
+    return [printed, *(o for o in outputs if o.output_type == "error")]
+
+
+def _printed(outputs):
+    return "".join(o.text for o in outputs if o.get("name") == "stdout")
+
+
 def _manager(**settings):
     """A kernel manager with a folder of its own for the connection file.
 
@@ -124,8 +137,9 @@ def _manager(**settings):
 def _said(item, call):
     """What the cell printed, its exception, and why it was ended, cut to a size that a report can carry."""
     outputs = item.test_outputs or []
-    text = "".join(o.text for o in outputs if o.get("name") == "stdout")
+    text = _printed(outputs)
     errors = [f"{o.ename}: {o.evalue}" for o in outputs if o.output_type == "error"]
     raised = str(call.excinfo.value if call.excinfo else "").removeprefix("Cell outputs differ")
     fault = item.parent.kernel.fault or raised
-    return {"text": text[:TEXT].strip(), "error": (errors or [""])[0][:500], "fault": "" if errors else fault}
+    error = (errors or [""])[0][:500].encode(errors="replace").decode()  # half a character cannot be written
+    return {"text": text[:TEXT].strip(), "error": error, "fault": "" if errors else fault}

@@ -138,9 +138,11 @@ def _walls(library=None):
 
 
 def _secret():
-    """Where answers lie: the library's own folder, and the solutions of the course."""
-    courses = {LIBRARY.parent, Path.cwd()}
-    return [p for p in (LIBRARY, *(c / name for c in courses for name in ("solutions", "private"))) if p.exists()]
+    """Where answers lie: the library, and all folders of the course, its history too, but for the one with Python."""
+    courses = [c for c in {LIBRARY.parent, Path.cwd()} if (c / "solutions").is_dir()]
+    python = [Path(prefix) for prefix in (sys.prefix, sys.base_prefix)]
+    folders = [p for c in courses for p in c.iterdir() if p.is_dir() and not any(q.is_relative_to(p) for q in python)]
+    return [LIBRARY, *(p for p in folders if p != LIBRARY)]
 
 
 def _each(option, paths):

@@ -10,6 +10,7 @@ from course_lib.grading import sandbox
 HELD = "bubblewrap"
 UNSANDBOXED = "UNSANDBOXED"
 MANUAL = ("submission", "student", "question", "answer", "rubric", "of", "points", "comment", "remark")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how one begins
 CHANGED = "the answer has changed since it was marked"
 
 
@@ -168,13 +169,16 @@ def _marked(path):
     """Rows of ``manual.csv`` by submission and question, whatever a spreadsheet made of its commas."""
     if not path.exists():
         return {}
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        first = file.readline()
-        file.seek(0)
-        rows = list(csv.DictReader(file, delimiter=max(",;\t", key=first.count)))
+    content = path.read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:  # a spreadsheet of Western Windows
+        text = content.decode("cp1252", errors="replace")
+    first = text.partition("\n")[0]
+    rows = list(csv.DictReader(text.splitlines(keepends=True), delimiter=max(",;\t", key=first.count)))
     if rows and not set(MANUAL) <= rows[0].keys():
         raise CourseError(f"{path}: its columns must be {', '.join(MANUAL)}")
-    return {(row["submission"], row["question"]): row for row in rows}
+    return {(_meant(row["submission"]), row["question"]): row for row in rows}
 
 
 def _points(row, of):
@@ -195,4 +199,9 @@ def _write(path, rows):
 
 def _neutral(cell):
     """A student's text, which a spreadsheet must not take for a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
+
+
+def _meant(cell):
+    """The text again."""
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA) else cell

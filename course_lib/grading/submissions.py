@@ -6,7 +6,7 @@ from warnings import catch_warnings
 import nbformat
 
 from course_lib.errors import CourseError
-from course_lib.grading.definitions import binds, broken, needed, uses
+from course_lib.grading.definitions import binds, broken, helpers, needed, statements, uses
 from course_lib.grading.masters import ESSAY, SOLUTION, STUB, hidden
 from course_lib.grading.plain import objection
 from course_lib.grading.question import buckets, find
@@ -39,6 +39,8 @@ class Reference:
         Source of the answer cells by grade id.
     essays : dict of str to Essay
         By grade id.
+    given : frozenset of str
+        Ids and texts of all its cells: what is in none of them is a student's.
     private : tuple of int
         What the hidden inputs are drawn from.
     tests, misconceptions : dict
@@ -50,6 +52,7 @@ class Reference:
     setup: str
     answers: dict
     essays: dict
+    given: frozenset = frozenset()
     private: tuple = ()
     tests: dict = field(default_factory=dict)
     misconceptions: dict = field(default_factory=dict)
@@ -75,7 +78,7 @@ class Reference:
         """Whether an answer cell is still as the student got it, or empty."""
         return source.strip() in ("", self.stub(grade_id).strip())
 
-    def program(self, grade_id, parts=None, cells=()):
+    def program(self, grade_id, parts=None, cells=(), later=()):
         """What defines an answer's function, in the order of the notebook.
 
         Parameters
@@ -84,8 +87,10 @@ class Reference:
         parts : list of str, optional
             The answer's cells; by default the solution.
         cells : list of str
-            The notebook's other code cells: of these only definitions that the answer needs are taken; to
-            an open-ended question also of the answer's own, so that what is run is what `refused` has read.
+            The notebook's other code: of it only definitions that the answer needs are taken; to an
+            open-ended question also of the answer's own, so that what is run is what `refused` has read.
+        later : list of str
+            Statements below the answer's cells that define its function once more.
 
         Returns
         -------
@@ -94,10 +99,10 @@ class Reference:
         """
         parts, name = [self.answers[grade_id]] if parts is None else parts, find(grade_id).name
         if find(grade_id).plain is not None:
-            taken = [s for s in needed([NUMPY, *cells, *parts], {name}) if "*" not in binds(s)]
+            taken = [s for s in needed([NUMPY, *cells, *parts, *later], {name}) if "*" not in binds(s)]
             return [*taken, *filter(broken, parts)]
-        helpers = needed([self.setup, *cells], set().union({name}, *map(uses, parts)))
-        return [*helpers, *parts] if parts or any(name in binds(h) for h in helpers) else []
+        called = needed([self.setup, *cells], set().union({name}, *map(uses, [*parts, *later])))
+        return [*called, *parts, *later] if parts or later or any(name in binds(s) for s in called) else []
 
 
 def references(root, private=()):
@@ -135,7 +140,7 @@ def read(content):
     """
     try:
         with catch_warnings(action="ignore"):
-            notebook = nbformat.reads(content.decode(), as_version=4)
+            notebook = nbformat.reads(content.decode("utf-8-sig"), as_version=4)
         cells = [c for c in notebook.cells if isinstance(c.source, str) and isinstance(c.cell_type, str)]
         student = notebook.metadata.get("course", {}).get("student", "")
         sources = [c.source.encode(errors="replace").decode() for c in cells]
@@ -159,7 +164,7 @@ def matching(notebook, known):
     graded = {i for reference in known.values() for i in (*reference.answers, *reference.essays)}
     if not ids & graded:
         defined = {name for cell in notebook.cells if cell.cell_type == "code" for name in binds(cell.source)}
-        ids = {i for r in known.values() for i in r.answers if {find(j).name for j in r.answers} <= defined}
+        ids = {i for r in known.values() for i in r.answers if find(i).name in defined}
     best = max(known.values(), key=lambda reference: len(ids & {*reference.answers, *reference.essays}))
     if not ids & {*best.answers, *best.essays}:
         raise CourseError("no answer cell of any exercise is in it")
@@ -175,19 +180,20 @@ def answers(notebook, reference):
         Cells by grade id.
     """
     code = [c for c in notebook.cells if c.cell_type == "code"]
-    others = [c.source for c in code if not set(c.ids) & reference.answers.keys()]
-    return {
-        i: reference.program(i, [c.source for c in code if i in c.ids and not reference.is_blank(i, c.source)], others)
-        for i in reference.answers
-    }
+    return {i: reference.program(i, *_around(code, reference, i)) for i in reference.answers}
 
 
 def essays(notebook, reference):
     """The student's own words by grade id; empty where there are none."""
-    return {
-        i: "\n\n".join(c.source for c in notebook.cells if i in c.ids and c.source.strip() not in ("", ESSAY))
-        for i in reference.essays
-    }
+    words, writing = {i: [] for i in reference.essays}, None
+    for cell in notebook.cells:
+        if found := next((i for i in cell.ids if i in words), None):
+            writing = found
+        elif cell.cell_type != "markdown" or {cell.source.strip(), *cell.ids} & reference.given:
+            writing = None  # a cell of the course: here the student's own end
+        if writing and cell.source.strip() not in ("", ESSAY):
+            words[writing].append(cell.source)
+    return {i: "\n\n".join(texts) for i, texts in words.items()}
 
 
 def together(reference, programs):
@@ -226,6 +232,30 @@ def _earlier(reference, grade_id):
     return list(reference.answers)[: list(reference.answers).index(grade_id)]
 
 
+def _around(code, reference, grade_id):
+    """The answer's own cells, definitions elsewhere, and those of its function below them.
+
+    Of another answer's cells only its helpers are taken: when it breaks it costs itself alone. What stands above counts
+    for more than what stands below, which may belong to a later experiment.
+    """
+    name = find(grade_id).name
+    taken = {find(i).name for i in reference.answers} - {name}
+
+    def free(cell):
+        """What a cell of others defines."""
+        if not set(cell.ids) & reference.answers.keys():
+            return [s for s in statements(cell.source) if not binds(s) & taken]
+        return [s for s in helpers(cell.source) if not binds(s) & (taken | binds(reference.setup))]
+
+    own = [k for k, c in enumerate(code) if grade_id in c.ids]
+    parts = [code[k].source for k in own if not reference.is_blank(grade_id, code[k].source)]
+    split = max(own, default=-1) + 1
+    others = [[c for c in part if grade_id not in c.ids] for part in (code[:split], code[split:])]
+    above, below = ([s for c in cells for s in free(c)] for cells in others)
+    again = [s for s in below if own and name in binds(s)]
+    return parts, [*(s for s in below if s not in again), *above], again
+
+
 def _notebook(cells):
     first = _cell(FIRST, "import course_lib.grading.question")
     return nbformat.from_dict({**nbformat.v4.new_notebook(), "cells": [first, *cells]})
@@ -255,4 +285,5 @@ def _reference(path, private):
     marks = {c.id: (c.metadata.nbgrader, c.source) for c in cells if "nbgrader" in c.metadata}
     written = {i: Essay(n.points, text) for i, (n, text) in marks.items() if n.grade and n.solution}
     setup = code[0].source if code else ""
-    return Reference(path.stem, setup, {c.id: c.source for c in code if c.id in graded}, written, private)
+    given = frozenset(text for c in cells for text in (c.id, c.source.strip()))
+    return Reference(path.stem, setup, {c.id: c.source for c in code if c.id in graded}, written, given, private)

@@ -119,7 +119,7 @@ def product_gap(name, m):
 check("topology-products", product_gap)
 
 # %% [markdown]
-# All of them in one picture: yours as lines, eigenvalues as dots. The slopes are the answer to the question which
+# Five of them in one picture: yours as lines, eigenvalues as dots. The slopes are the answer to the question which
 # graphs *scale*.
 
 # %%
@@ -178,7 +178,7 @@ with attempt():
 #
 # **Prove the closed form for the ring with weights ⅓, and for the half ring with even and odd $m$.** Say what the
 # eigenvalues are and why there are no others, which one decides, and why the half ring with an even number of workers
-# never mixes although $\lambda_2<1$. Then say in two sentences which graphs of this homework you would build for a
+# never mixes although $\lambda_2<1$. Then say in two sentences which graphs of this exercise you would build for a
 # thousand workers, and why. About fifteen lines.
 
 # %% [markdown] essay="topology-proof" points=10

@@ -40,8 +40,9 @@ from course_lib.methods import extra, gradient_tracking
 #
 # $$X^+=W(X-\eta Y),\qquad Y^+=W\big(Y+\nabla F(X^+)-\nabla F(X)\big).$$
 #
-# Return the models and the trackers after so many rounds. One thing must be true at every moment, whatever $W$ and
-# $\eta$ are: the mean of the rows of $Y$ is the mean of the rows of $\nabla F(X)$. Test it as you go.
+# Return the models and the trackers after so many rounds. One thing must be true at every moment, whatever the doubly
+# stochastic $W$ and $\eta$ are: the mean of the rows of $Y$ is the mean of the rows of $\nabla F(X)$. Test it as you
+# go.
 
 # %% answer="gradient_tracking-method"
 def track(W, curvature, minimisers, step_size, rounds):

@@ -178,7 +178,7 @@ with attempt():
 # ## 4. The run that was killed (5 points)
 #
 # SGD with momentum and error feedback on $\frac12(a_i^\top x-b_i)^2$, one row $i$ at a time, from $x_0=v_0=e_0=0$ and
-# $t=0$, with the stream `np.random.default_rng(7)`:
+# $t=0$, with the stream `np.random.default_rng(7)` and $n$ rows in all:
 #
 # $$i\sim\text{rng.integers}(n),\quad v\leftarrow\beta v+(a_i^\top x-b_i)\,a_i,\quad p=e+\tfrac{\eta}{1+t/10}v,\quad x\leftarrow x-\mathrm{top}_k(p),\quad e\leftarrow p-\mathrm{top}_k(p).$$
 #
@@ -259,11 +259,12 @@ with attempt():
     best = best_interval(5, 60)
     fig, ax = plots.figure()
     tau = np.geomspace(4, 120, 100)
-    ax.plot(tau, bounds.checkpoint_overhead(tau, 5, 60, 2), **plots.THEORY)
+    ax.plot(tau, bounds.checkpoint_overhead(tau, 5, 60, 2), label="formula", **plots.THEORY)
     measured = [job(t, 5, 60, 2) for t in (5, 10, best, 40, 80)]
     dots = plots.series(0, "measured") | {"linestyle": "", "marker": "o"}
     ax.plot([5, 10, best, 40, 80], measured, **dots)
     ax.set(xlabel="seconds of work between checkpoints", ylabel="wall / useful", xscale="log")
+    ax.legend()
     display(fig)
     formula = bounds.checkpoint_overhead(np.array([5, 10, best, 40, 80]), 5, 60, 2)
     print("within 3 %:", bool((abs(measured / formula - 1) < 0.03).all()))

@@ -72,7 +72,8 @@ for name, history in histories.items():
 fig, (rounds, seconds) = plots.figure(columns=2)
 plots.convergence(histories, against="rounds", show="accuracy", ax=rounds)
 plots.convergence(histories, against="seconds", show="accuracy", ax=seconds)
-seconds.set(xscale="log", xlim=(1e-3, 20), ylim=(0.75, 1))
+seconds.set_xscale("log", nonpositive="mask")  # the start is at 0
+seconds.set(xlim=(1e-3, 20), ylim=(0.75, 1))
 rounds.set(ylim=(0.75, 1))
 fig
 
@@ -179,7 +180,7 @@ check("start-average", average)
 # parallel computing.*
 # </details>
 #
-# <details><summary><b>4.</b> A message takes 1 ms and then a second a gigabyte. What takes longer, a thousand messages of a kilobyte one after another, or one of 100 megabytes?</summary>
+# <details><summary><b>4.</b> A message takes 1 ms and then a second a gigabyte. Which takes longer, a thousand messages of a kilobyte one after another, or one of 100 megabytes?</summary>
 #
 # The thousand: 1.001 s against 0.101 s. Latency is paid a message, bandwidth a byte. *Read: lecture 1 teaches it; none
 # needed before.*

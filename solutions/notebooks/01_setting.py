@@ -190,9 +190,9 @@ print("updates by others while a gradient was under way:", end=" ")
 print(f"{np.mean(ages):.1f} on average, {max(ages)} at most")
 
 # %% [markdown]
-# Without waiting the machines are never idle. The price is in the last line: a gradient is computed at a model that
-# others have moved on from since. That is called **staleness**. Whether it is worth the price, and whose data count
-# when some workers report more often, is lecture 4.
+# Without waiting no grey is left: between two gradients a machine only sends and fetches. The price is in the last
+# line: a gradient is computed at a model that others have moved on from since. That is called **staleness**. Whether it
+# is worth the price, and whose data count when some workers report more often, is lecture 4.
 #
 # ## Who talks to whom
 #
@@ -250,7 +250,7 @@ for name, network in networks.items():
 #
 # A message of $n$ words takes $\alpha+\beta n$ seconds: **latency** $\alpha$, then $\beta$ a word. A worker can
 # send one message and receive one at a time; adding is free. Then an all-reduce takes $\alpha\cdot$rounds
-# $+\,\beta\cdot$words seconds, and for $m=2^q$ workers with $d$ words each:
+# $+\,\beta\cdot$words seconds, and for $m=2^q$ workers with $d$ words each, $d$ a multiple of $m$:
 #
 # | | rounds | words, one after another |
 # |---|---|---|

@@ -48,7 +48,7 @@ source(sync_sgd)
 # %% [markdown]
 # Eight workers learn to read digits: 1438 images of 8 × 8 pixels, dealt at random, ten classes, softmax regression.
 # Shares differ by one image, so we say that every *row* counts the same (`weights="pooled"`); lecture 1 told why this
-# must be said.
+# must be said. So the $\frac1m$ above becomes $w_i=|D_i|/N$, here almost the same.
 
 # %%
 digits = data.load("digits")
@@ -114,7 +114,7 @@ check("synchronous-step", sync_step)
 
 # %% [markdown]
 # **Your turn: unequal batches.** A machine with half the memory takes half the batch. Then the plain mean of the workers'
-# mean gradients is *not* the large batch's gradient: rows on small batches count too much. Which weights repair it?
+# mean gradients is *not* the large batch's gradient: rows in small batches count too much. Which weights repair it?
 # `gradients` has one row a worker, `batch_sizes` the $b_i$.
 
 # %% answer="synchronous-weights"
@@ -164,8 +164,9 @@ for b in (1, 4, 16, 64):
 # ```
 #
 # It runs, it is reproducible, the loss goes down. Yet the measured variance of $\bar g$ is $\sigma^2/b$ for every
-# $m$: the other workers buy nothing. Find out why, and mend it so that worker $i$'s rows depend on `(seed, i)` alone.
-# The obvious first repair, `seed + i`, has a flaw of its own; the check knows it.
+# $m$: the other workers buy nothing. Find out why, and mend it: each worker draws from a generator of its own, and
+# worker $i$'s rows depend on `(seed, i)` alone. (The obvious first repair, `seed + i`, has a flaw of its own; the check
+# knows it. It compares the very rows, so seed with the list of both numbers, in this order; NumPy takes lists.)
 
 # %% answer="synchronous-review"
 def draw_rows(seed, m, n, b):

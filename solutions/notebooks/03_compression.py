@@ -48,7 +48,8 @@ bits_explorer
 # We weigh real parcels of a real gradient: softmax regression on digits, eight workers, three classes each. `encode`
 # makes the bytes that would go on the wire, indices, scales and all; `decode` reads them. Over 500 draws we average
 # how much of $\|x\|^2$ is *lost*, $\|C(x)-x\|^2/\|x\|^2$; *bias* is the same for the mean of the draws. The last two
-# columns are what the compressor promises for every $x$.
+# columns are what the compressor promises for every $x$. (In the last two rows `delta=0.05` is the spacing of a grid,
+# which the lesson calls $\delta$, too.)
 
 # %%
 digits = data.load("digits")
@@ -197,7 +198,7 @@ holds("card 3.1", measured, bounds.compressed_convex(T, d / kept - 1, G=1.0, R=1
 source(diana)
 
 # %% [markdown]
-# **Theorem card 3.3: DIANA.** *(Mishchenko et al. 2019, with these constants)* As in card 3.2, with
+# **Theorem card 3.3: DIANA.** *(Mishchenko et al. 2019; constants of this course's proof)* As in card 3.2, with
 # $\alpha\le\frac1{1+\omega}$, $\eta\le1/(L+6\omega L_{\max}/m)$ and
 # $V_t=\|x_t-x^*\|^2+\frac{4\omega\eta^2}{\alpha m}\cdot\frac1m\sum_i\|h_{i,t}-\nabla f_i(x^*)\|^2$,
 #
@@ -299,15 +300,16 @@ for method in (compressed_sgd, error_feedback_sgd, ef21):
     steps = method(three_machines, 0.02, TopK(1))
     rescued[method.__name__] = run(steps, 2000, record_every=20, quiet=True)
 print([name for name, h in rescued.items() if h.loss[-1] < 1e-25], "reach rounding")
-fig = plots.convergence(rescued)
-fig.axes[0].set_ylim(1e-36, 1e8)
+fig, ax = plots.figure()
+ax.set(yscale="log", ylim=(1e-36, 1e8))
+plots.convergence(rescued, ax=ax)
 fig
 
 # %% [markdown]
 # **Theorem card 3.4: error feedback.** *(Stich, Cordonnier and Jaggi 2018; Karimireddy et al. 2019)* Let $f$ be
 # $L$-smooth, $C$ contractive with $\delta$, the workers' gradients unbiased with $\mathbb E\|g_i\|^2\le G^2$, $\eta$
 # constant, and all memories zero at first. Then each worker's memory has
-# $\mathbb E\|e_t\|^2\le\frac{4(1-\delta)}{\delta^2}\eta^2G^2$, and with $\Delta=f(x_0)-\inf f$
+# $\mathbb E\|e_{i,t}\|^2\le\frac{4(1-\delta)}{\delta^2}\eta^2G^2$, and with $\Delta=f(x_0)-\inf f$
 #
 # $$\frac1T\sum_{t<T}\mathbb E\|\nabla f(x_t)\|^2\le
 # \frac{2\Delta}{\eta T}+\eta LG^2+\frac{4(1-\delta)}{\delta^2}\eta^2L^2G^2.$$
@@ -389,7 +391,7 @@ with attempt():
 # $\zeta_*$ is large. Uncompressed gradients are added up on the way, by all-reduce; compressed ones cannot be, so
 # everyone sends to everyone, $m/2$ times the traffic for the same bytes. (PowerSGD's factors can be added; its own
 # method does.) One scheme is *adaptive*: it keeps each coordinate with a probability $p_t$, chosen by the norm test,
-# so that the variance of compression stays below the signal, $\omega_t\le\theta\,m\|\bar
+# so that the variance of compression stays below the signal, $\omega_t\le m\|\bar
 # g\|^2/\overline{\|g_i\|^2}$: few coordinates early, many late. Before you look: which curves will level off, and in
 # which order?
 
@@ -420,12 +422,16 @@ cures = {
 fig, axes = plots.figure(columns=3, width=4.0, height=3.2)
 for ax, family in zip(axes, (plain, naive | memory, cures)):
     plots.convergence(shared | family, "bytes", "gap", optimum=smallest, ax=ax)
-    ax.set(xscale="log", xlim=(1e4, 1e8), ylim=(1e-5, 3))
+    ax.set_xscale("log", nonpositive="mask")  # the start is at 0
+    ax.set(xlim=(1e4, 2e8), ylim=(1e-5, 3))
 fig
 
 # %% [markdown]
-# As the cards say. *Left:* unbiased schemes level off, the higher the larger their $\omega$; natural compression, with
-# $\omega=\frac18$, has not met its floor yet. *Middle:* naive top-$k$ and the lesson's uniform quantiser stall high up;
+# As the cards say. *Left:* unbiased schemes level off, the higher the more they *lose* of the gradients that they meet:
+# rand-$k$ above QSGD and TernGrad, whose floors are close. A large $\omega$ alone makes no high floor: it is the worst
+# case, and TernGrad, whose $\omega$ is the largest, loses hardly more of these than QSGD. The lesson's random quantiser
+# has no $\omega$; the spacing of its grid sets its floor. Natural compression, with $\omega=\frac18$, has not met its
+# own yet. *Middle:* naive top-$k$ and the lesson's uniform quantiser stall high up;
 # with a memory, one bit a number costs next to no rounds, though where workers differ a small floor remains. *Right:*
 # DIANA and EF21 go on. So does the adaptive scheme, but it saves nothing here: the workers disagree so much that the
 # test lets it drop very little. PowerSGD gains twice, in bits and by all-reduce.

@@ -55,11 +55,11 @@ from course_lib.methods import (
 #
 # Forget the gradients for a moment. Worker $i$ holds $x_i$, and in each round it takes a weighted mean of what its
 # neighbours and it itself hold: $x_i\leftarrow\sum_jW_{ij}x_j$, or $X\leftarrow WX$ with one row a worker. $W$ has a
-# nonzero entry only where the graph has an edge, and it must be **doubly stochastic**: rows that sum to one, so that
-# agreement stays agreement, and columns that sum to one, so that the mean stays the mean.
+# nonzero entry only where the graph has an edge, and on the diagonal, and it must be **doubly stochastic**: rows that
+# sum to one, so that agreement stays agreement, and columns that sum to one, so that the mean stays the mean.
 #
 # Draw a graph. What does cutting one edge of the ring do? What does one long chord do? And which graph has the
-# largest gap for its edges?
+# largest gap for its edges? (The *gap* is the share of disagreement that goes in each round, at the least.)
 
 # %%
 topology_editor
@@ -203,8 +203,8 @@ bias_explorer
 #
 # For convex $f_i$ it does come to rest there if $\eta<(1+\lambda_m)/L$, $L$ the largest of the $L_i$.
 # At $X=X^*$ the first term is zero and the second is not, unless every worker's own gradient vanishes
-# there. So no graph helps, **not even the complete one**. A step that shrinks does; so does no disagreement on
-# the data.
+# there. So no graph helps, **not even the complete one**. A step that shrinks does; so do data on which all
+# workers agree.
 #
 # For quadratics the fixed point is a linear solve. The library's simulation against it, on three graphs:
 
@@ -273,9 +273,10 @@ plots.convergence(histories, show="gap", optimum=best)
 # graph, eventually.
 #
 # **Theorem card 6.4: linear speed-up after a transient.** *(Lian et al. 2017; Koloskova et al. 2020; rates up to
-# constants, which we have not checked)* For $L$-smooth $f_i$, unbiased gradients of variance $\sigma^2$ a worker,
-# $\frac1m\sum_i\|\nabla f_i(x)-\nabla f(x)\|^2\le\zeta^2$ everywhere, and gap $p=1-\rho$ of a symmetric, doubly
-# stochastic $W$, DSGD with a tuned step reaches a mean of $\mathbb E\|\nabla f(\bar x_t)\|^2\le\varepsilon$ in
+# constants, which we have not checked)* For $L$-smooth $f_i$, unbiased gradients of variance $\sigma^2$ each,
+# independent between workers, $\frac1m\sum_i\|\nabla f_i(x)-\nabla f(x)\|^2\le\zeta^2$ everywhere, and gap $p=1-\rho$
+# of a symmetric, doubly stochastic $W$, DSGD with a tuned step reaches a mean of $\mathbb E\|\nabla f(\bar
+# x_t)\|^2\le\varepsilon$ in
 #
 # $$O\Big(\frac{\sigma^2}{m\,\varepsilon^2}+\frac{\zeta/p+\sigma/\sqrt p}{\varepsilon^{3/2}}+\frac1{p\,\varepsilon}\Big)
 # \text{ rounds, up to } L, f(x_0)-\inf f \text{ and logarithms}.$$
@@ -428,7 +429,8 @@ for name, history in curves.items():
 
 # %% [markdown]
 # Now turn the knobs. In this explorer the rounds come from the exact computation above, and bytes and seconds from the
-# size of the model and the links. One peer is hard to beat in seconds. For which models and links does all-reduce?
+# size of the model and the links, 10 Gbit/s here, with a gradient in 10 ms. One peer is hard to beat in seconds. For
+# which models and links does all-reduce?
 
 # %%
 budget_explorer
@@ -456,12 +458,12 @@ source(admm)
 
 # %%
 curvature = np.linalg.eigvalsh(quadratic.A)
-x, prices = quadratic.optimum(), -quadratic.gradient(quadratic.optimum())
+x, multipliers = quadratic.optimum(), -quadratic.gradient(quadratic.optimum())
 for rho in (0.05, 0.5, 5.0):
     factor = bounds.admm_factor(rho, curvature.max(), curvature.min())
     errors = []
     for z, _, _, Y, t in admm(machines, rho):
-        errors.append(np.hypot(4 * np.linalg.norm(z - x), np.linalg.norm(Y - prices) / rho))
+        errors.append(np.hypot(4 * np.linalg.norm(z - x), np.linalg.norm(Y - multipliers) / rho))
         if t == 40:
             break
     bound = errors[1] * factor ** np.arange(40) + 1e-12

@@ -150,8 +150,8 @@ print(f"minimiser of f {centres.optimum().item():.2f}")
 # ### Two cures that drop nothing
 #
 # Both need the slow machine's data on another one, too. **Speculation** (Dean and Ghemawat 2004): when all but $c$ are
-# done, idle machines begin the last $c$ gradients again, and the earlier copy counts. For memoryless times it halves
-# the wait for the last $c$: $T(H_m-\frac12H_c)$ instead of $TH_m$. **Gradient coding** (Tandon et al. 2017): each
+# done, idle machines begin the last $c\le\frac m2$ gradients again, and the earlier copy counts. For memoryless times
+# it halves the wait for these: $T(H_m-\frac12H_c)$ instead of $TH_m$. **Gradient coding** (Tandon et al. 2017): each
 # machine holds $s+1$ shares of the data, and sends *one* vector, a mixture $\sum_jB_{ij}g_j$ of its shares' gradients.
 # Any $m-s$ such vectors determine $\sum_jg_j$ **exactly**:
 
@@ -179,8 +179,8 @@ check("faults-decode", decode)
 
 # %% [markdown]
 # **Theorem card 7.3: gradient codes.** *(Tandon et al. 2017; every pattern computed below)* To recover the gradient from
-# **any** $m-s$ workers each share must be on $s+1$ of them: those $s$ that are missing may be all that hold it. So each
-# worker computes at least $s+1$ shares. The cyclic code does with just that, for every $m$.
+# **any** $m-s$ workers each share must be on $s+1$ of them: those $s$ that are missing may be all that hold it. So
+# workers compute at least $s+1$ shares each, on average. The cyclic code gives everyone just that, for every $m$.
 
 # %%
 from itertools import combinations
@@ -341,9 +341,9 @@ explorers.checkpoint_explorer
 #
 # $$\frac{\text{wall time}}{\text{useful time}}=\frac{M\,e^{R/M}\big(e^{(\tau+\delta)/M}-1\big)}{\tau},\qquad \tau^*=M\big(1+W_0(-e^{-1-\delta/M})\big)\approx\sqrt{2\delta M},$$
 #
-# $W_0$ Lambert's function. The root is Young's; for $\delta<2M$ Daly adds two terms, $\sqrt{2\delta
-# M}\big[1+\frac13\sqrt{\frac\delta{2M}}+\frac19\frac\delta{2M}\big]-\delta$. $M$ is that of the *job*: with 1000
-# machines a thousandth of a machine's.
+# $W_0$ Lambert's function. The root is Young's; for $\delta<2M$ Daly adds two terms and takes off $\delta$:
+# $\sqrt{2\delta M}\big[1+\frac13\sqrt{\frac\delta{2M}}+\frac19\frac\delta{2M}\big]-\delta$. $M$ is that of the *job*:
+# with 1000 machines a thousandth of a machine's.
 #
 # **Your turn: a review.** To hold the theorem against a measurement, a colleague, or their assistant, wrote this job of
 # so many `segments`, each `interval` seconds of work and `save` to save it. `lives` are the seconds from one failure to

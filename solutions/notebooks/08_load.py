@@ -107,8 +107,8 @@ fig
 
 # %% [markdown]
 # On two of the three clocks nothing has changed: the same samples a round, the same messages. Against *seconds* the
-# fitted shares are twice as fast. Load balancing is free of mathematics, as long as every sample counts alike. When
-# does it not?
+# fitted shares are twice as fast. Load balancing leaves the mathematics alone, as long as every sample counts alike.
+# When does it not?
 #
 # ## Data of one's own: what does a worker count?
 #
@@ -203,9 +203,10 @@ for name, (samples, weights) in plans.items():
 # %% [markdown]
 # ## Data that are uneven
 #
-# Machines alike, but the largest share of the data is ten times the smallest. Two ways to use it: **full passes**, in
-# which whoever holds most is last; or equal batches with weights $w_i=n_i/N$, in which all end together and the noise
-# is $m\sum_iw_i^2$ times as large. Where data may move, deal them anew, by speed: bytes once, seconds for ever.
+# Machines alike, but the largest share of the data is ten times the smallest. Two ways to use such data: **full
+# passes**, in which whoever holds most is last; or equal batches with weights $w_i=n_i/N$, in which all end together
+# and the noise is $m\sum_iw_i^2$ times as large. Where data may move, deal them anew, by speed: bytes once, seconds
+# for ever.
 
 # %%
 uneven = data.partition_uneven(digits.labels, workers=8)
@@ -236,7 +237,8 @@ explorers.grain_explorer
 # *Proof:* when the last task is taken nobody has been idle yet, so $n-1\ge\sum_iS/\tau_i$ tasks were taken before that
 # second $S$. For machines alike: $\frac{n\tau}m+(1-\frac1m)\tau$. With $\tau=c+g/v$ for tasks of $g$ samples at the
 # price $c$ the bound is least near $g^*=\sqrt{Bcv/m}$; for machines that differ, near
-# $\sqrt{Bc\,v_{\min}\sum_iv_i^2}\,/\sum_iv_i$.
+# $\sqrt{Bc\,v_{\min}\sum_iv_i^2}\,/\sum_iv_i$. That is the grain of the *bound*, the worst case: in the explorer a
+# coarser one does better, because its last tasks happen to fit these speeds.
 
 # %%
 queue_room = SimulatedCluster(noisy, compute=machines, link=Link(2.5e-4, np.inf))
@@ -268,8 +270,8 @@ check("load-queue", queue_ends)
 # %% [markdown]
 # Neither fine nor coarse need be the last word: begin with large tasks and end with small ones, each an $m$-th of what
 # is left (guided self-scheduling, Polychronopoulos and Kuck 1987). Made for machines alike, it fails here: its first
-# task is an equal share, too much for a slow machine. Half of that does better than tasks of 4, with half the
-# messages. With your queue:
+# task is an equal share, too much for a slow machine. Half of that does better than tasks of 4, with little more than
+# half the messages. With your queue:
 
 # %%
 plans = {
@@ -452,7 +454,8 @@ diagnosis
 # | sending takes longer, now more, now less | later | lost messages | fewer, larger messages |
 # | none | wrong | liars, or broken memory | robust rules (lecture 7) |
 #
-# Time lost shows in the trace, numbers lost in the loss. Whoever watches one alone misses half of the faults.
+# Time lost shows in the trace, numbers lost in the loss. Whoever watches the trace alone
+# misses the liars; whoever watches the loss alone can hardly tell the other faults apart.
 #
 # ## Think
 #

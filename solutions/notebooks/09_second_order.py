@@ -386,11 +386,12 @@ fig
 # "Local work is free, so do more of it, and rounds will vanish." Part one seemed to say so. Here is the theorem that says
 # no.
 #
-# **Theorem card 9.3: rounds.** *(Arjevani and Shamir 2015; the mechanism below is proved, and run)* Two machines, methods
-# that exchange vectors of $d$ words and otherwise do with their own functions what they like, exact solves included:
-# for functions that have nothing to do with each other, gap $\varepsilon$ takes
-# $\Omega\big(\sqrt\kappa\,\log\frac1\varepsilon\big)$ rounds. That is what accelerated gradient does with one gradient a
-# round. (Constants up to the big $\Omega$. For similar functions the bound is lower, which is GIANT's luck in part one.)
+# **Theorem card 9.3: rounds.** *(Arjevani and Shamir 2015; the mechanism below is proved, and run)* Two machines, which
+# exchange one vector of $d$ words a round, in the **span** of what they know: of vectors received, of gradients, and of
+# exact solves of their own functions, as many as they like. For functions that have nothing to do with each other, gap
+# $\varepsilon$ takes $\Omega\big(\sqrt\kappa\,\log\frac1\varepsilon\big)$ rounds. That is what accelerated gradient
+# does with one gradient a round. (Constants up to the big $\Omega$. For similar functions the bound is lower, which
+# is GIANT's luck in part one.)
 #
 # *The mechanism.* Nesterov's chain couples each coordinate to the next. Deal its links in turn: 1–2, 3–4, … to
 # one machine, 2–3, 4–5, … to the other. Start at zero. Whatever a machine does alone, it carries what is known *one*
@@ -430,8 +431,9 @@ plots.label_ends(ax)
 fig
 
 # %% [markdown]
-# What about Newton? It solves the chain in **one** round, and contradicts nothing: its message is no vector of $d$ words
-# but one of $\frac{d(d+1)}2+d$. Count words instead of rounds:
+# What about Newton? It solves the chain in **one** round, and contradicts nothing: its message is no vector of that
+# span but a matrix, $\frac{d(d+1)}2+d$ words. (Sent in slices of $d$ words it would need 32 rounds, and then be
+# *below* the floor: hence the word "span" in the card.) Its words:
 
 # %%
 cluster = SimulatedCluster(chain)

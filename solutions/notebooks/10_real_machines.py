@@ -162,9 +162,9 @@ if machines.ready():
         print(f", bit for bit: {apart == 0}, {real.bytes[-1]:,} bytes")
 
 # %% [markdown]
-# Rounding is all that the fast sum costs, here: the problem is convex, so errors shrink. In a network that trains for
-# weeks they grow until two runs are two different models, equally good; then bit-identity is the one way to tell a
-# bug from bad luck.
+# Rounding is all that the fast sum costs, here: the problem is strongly convex, so errors shrink. In a network that
+# trains for weeks they grow until two runs are two different models, equally good; then bit-identity is the one way
+# to tell a bug from bad luck.
 #
 # ## Does the clock tell the truth?
 #

@@ -24,12 +24,12 @@
 # | $f=\sum_iw_if_i$ | what is minimised; $f_i$ is worker $i$'s loss on its data $D_i$, $w_i$ its weight | [1](01_setting.ipynb) |
 # | $x_t$, $x^*$, $f^*$ | model after $t$ rounds, a minimiser, the least loss | [2](02_synchronous.ipynb) |
 # | $\Delta=f(x_0)-\inf f$, $R=\Vert x_0-x^*\Vert$ | where a run starts | [2](02_synchronous.ipynb) |
-# | $\eta$, $\eta_t$ | step size | [2](02_synchronous.ipynb) |
+# | $\eta$, $\eta_t$ | step size | [1](01_setting.ipynb) |
 # | $g_i$, $\bar g$ | worker $i$'s (mini-batch) gradient, and the mean over workers | [2](02_synchronous.ipynb) |
 # | $t$, $T$ | number of a round or update, how many there are | [2](02_synchronous.ipynb) |
 # | $\varepsilon$ | the gap, or squared gradient, to be reached | [2](02_synchronous.ipynb) |
-# | $b$, $\sigma^2$ | samples a worker and round; variance of one sample's gradient | [2](02_synchronous.ipynb) |
-# | $L$, $\mu$, $\kappa=L/\mu$ | smoothness, strong convexity, condition number; $L_i$ of $f_i$, $L_{\max}$ the largest | [2](02_synchronous.ipynb) |
+# | $b$, $\sigma^2$ | samples a worker and round; variance of one sample's gradient | [1](01_setting.ipynb), [2](02_synchronous.ipynb) |
+# | $L$, $\mu$, $\kappa=L/\mu$ | smoothness, strong convexity, condition number; $L_i$ of $f_i$, $L_{\max}$ the largest | [1](01_setting.ipynb), [2](02_synchronous.ipynb) |
 # | $G$ | bound on the root mean square of a gradient's norm | [3](03_compression.ipynb) |
 # | $\zeta_*^2=\frac1m\sum_i\Vert\nabla f_i(x^*)\Vert^2$ | how much workers disagree at the optimum; $\zeta$ for any $x$ | [3](03_compression.ipynb) |
 # | $C$, $\omega$ | compressor; variance constant of an unbiased one | [3](03_compression.ipynb) |
@@ -47,12 +47,17 @@
 #
 # | Claimed twice | here | and there |
 # |---|---|---|
-# | $\alpha$ | latency of a message, seconds | DIANA's shift step (3); Dirichlet concentration (5) |
-# | $\beta$ | seconds a word, the inverse of the bandwidth | memory of a momentum method |
-# | $\delta$ | contraction of a biased compressor | grid of the lesson's quantisers (3) |
+# | $\alpha$ | latency of a message, seconds | DIANA's shift step (3); Dirichlet concentration (1, 5) |
+# | $\beta$ | seconds a word, the inverse of the bandwidth | memory of a momentum method; numerator of a shrinking step (2) |
+# | $\gamma$ | how far CHOCO steps (6) | shift of a shrinking step (2); normalised gap (9) |
+# | $\delta$ | contraction of a biased compressor | grid of the lesson's quantisers (3), seconds of a save (7), unlikeness of Hessians (9) |
+# | $\zeta$ | how much workers disagree | a row of data (1) |
+# | $\lambda$ | curvature (1, 4) | eigenvalue of $W$ (6) |
 # | $\rho$ | how slowly a graph mixes | penalty of ADMM, FedProx and DANE, stiffness of a spring (5, 6, 9) |
 # | $\tau$ | delay of a gradient | seconds between two checkpoints (7), or of a message (9) |
 # | $C$ | compressor | seconds of a message, beside $Y$ of a local step (5) |
+# | $Y$ | trackers, one row each (6) | seconds of a local step (5) |
+# | $D$ | with a number, $D_i$: worker $i$'s data | diameter of a network (9) |
 # | $R$ | distance to the optimum at the start | seconds of a restart (7), number of racks (8) |
 # | $f$ | what is minimised | number of liars among $m$ (7, part two) |
 # | $s$ | levels of QSGD | mean compute time (4), stragglers that a code survives (7), machines in a rack (8) |
@@ -74,7 +79,7 @@
 # |---|---|
 # | all-reduce | every worker contributes a vector and learns the sum (or mean) of all |
 # | barrier | a point at which all wait for the slowest |
-# | batch, critical | the total batch above which a larger one hardly saves rounds, $B_{crit}=\sigma^2/(\mu\varepsilon)$ |
+# | batch, critical | the total batch above which a larger one hardly saves rounds, $B_{crit}=\sigma^2/(\mu\varepsilon)$; without strong convexity $2\sigma^2/\varepsilon$ |
 # | Byzantine | a worker that may send anything at all |
 # | client drift | local steps that lead clients to their own minimisers; a bias, not a variance |
 # | checkpoint | all that a run must have on disk to go on bit for bit: the method's state and the cluster's |
@@ -140,6 +145,8 @@ bibliography()
 # - S. A. Levin and R. M. May (1976), *A note on difference-delay equations*, Theoretical Population Biology 9. Card 4.2.
 # - K. Mishchenko, G. Malinovsky, S. Stich and P. Richtárik (2022), *ProxSkip: yes! Local gradient steps provably lead to
 #   communication acceleration! Finally!*, ICML. Scaffnew, lecture 5.
+# - I. Mitliagkas, C. Zhang, S. Hadjis and C. Ré (2016), *Asynchrony begets momentum, with an application to deep
+#   learning*, Allerton Conference. Lecture 4.
 # - S. Minsker (2015), *Geometric median and robust estimation in Banach spaces*, Bernoulli 21. Card 7.5.
 # - A. Nedić and A. Olshevsky (2016), *Stochastic gradient-push for strongly convex functions on time-varying directed
 #   graphs*, IEEE Transactions on Automatic Control 61. Push-sum SGD, lecture 6.

@@ -14,8 +14,11 @@
 #
 # Eight workers hold digits in unequal mixtures of classes. Every compressor of [lecture 3](03_compression.ipynb) runs
 # twice, with the better of two step sizes: *plain*, as it is, and *with a memory*. The memory is error feedback; for
-# unbiased compressors of large variance, which error feedback does not suit, it is DIANA's shifts. Bytes are those of
-# the encoded messages. The target is a training loss within 0.1 of the best possible.
+# unbiased compressors with $\omega\ge1$ (random sparsification, QSGD, TernGrad), which error feedback does not suit,
+# it is DIANA's shifts. Bytes are those of the encoded messages, which everyone sends to everyone, Float32's too.
+# Uncompressed gradients could be added on the way: an all-reduce of single-precision numbers sends a quarter of what
+# stands in Float32's row. Against that, divide the last column by four; what is then below 1 loses. The target is a
+# training loss within 0.1 of the best possible.
 #
 # **Predict.** Which of them need no memory? Which never arrive without one?
 
@@ -52,7 +55,8 @@ results.figure
 #   QSGD; without one, they need two to four times the rounds or never arrive, as their errors do not average out. (The
 #   deterministic quantiser is biased as well, but so finely that it does not matter here.)
 # - **Unbiased with large variance** (random sparsification): a tenth of the numbers, with their places about a fifth
-#   of the bytes; rounds grow by more, or without end. With $k(1+\omega)=d$ there is little to be won but by averaging.
+#   of the bytes; rounds grow nearly as much, or without end. With $k(1+\omega)=d$ there is little to be won but by
+#   averaging.
 #
 # ## Conclusions
 

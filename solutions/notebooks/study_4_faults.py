@@ -74,5 +74,5 @@ results.conclusions
 # ## What to take from it
 #
 # Know your fault before you buy its cure: backups against tails, going on without the dead against crashes, a robust
-# rule only against lies, since it costs accuracy where nobody lies. With different data on the workers all of this gets
-# worse: what backups drop and robust rules cut off is then no longer a sample of the rest.
+# rule only against lies, since some of them cost accuracy where nobody lies. With different data on the workers all of this
+# gets worse: what backups drop and robust rules cut off is then no longer a sample of the rest.

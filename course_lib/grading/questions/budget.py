@@ -114,7 +114,7 @@ class AllReduce:
 
     def mean(self, rank, V):
         """One machine's turn: its own row of V is sent, whatever the others are said to have."""
-        self.rows[rank] = _rows(V, len(self.rows))[..., [rank], :]
+        self.rows[rank] = _rows(V, len(self.rows))[[rank]]
         self._wait()
         return self.result.copy()
 
@@ -155,7 +155,7 @@ def _machine(problem, mean):
 
 def _rows(V, m):
     V = np.array(V)
-    if V.ndim < 2 or V.shape[-2] != m:
+    if V.ndim != 2 or len(V) != m:
         raise CourseError(f"`mean` takes one row a worker, shape ({m}, k), not {V.shape}")
     if V.dtype.kind not in "biuf":
         raise CourseError(f"a word is one real number, and nothing of type {V.dtype}")
@@ -195,7 +195,7 @@ def _everywhere(function, features, labels):
 def _measure(function, features, labels):
     """Whether the workers met without an exchange, the loss that they reach, and what exceeds the budget."""
     problem = _problem(features, labels)
-    x = numbers(function(_machine(problem, lambda V: _rows(V, problem.m).mean(axis=-2, keepdims=True)))).reshape(1, -1)
+    x = numbers(function(_machine(problem, lambda V: _rows(V, problem.m).mean(axis=0, keepdims=True)))).reshape(1, -1)
     models, network = _everywhere(function, features, labels)
     return {
         "telepathy (1 if rows of workers meet outside of `mean`)": not np.allclose(models, x, 1e-6, 1e-6, True),

@@ -179,7 +179,7 @@ QUESTIONS = [
         measure=gaps,
         scale=TIGHT,
         wrong={
-            "you gave the path the ring's angle; its slowest wave is half as long again: pi / m": _path_as_ring,
+            "you gave the path the ring's angle; its slowest wave is twice as long: pi / m": _path_as_ring,
             "2/(m+1) is the gap of the star's *fastest* weights; Metropolis gives 1/m": _fast_star,
             "the centre of the star has m - 1 neighbours, so its weights are 1 / (1 + (m - 1)) = 1/m": _star_by_degree,
             "in the complete graph every worker keeps 1/m of its own as well: one round is exact": (

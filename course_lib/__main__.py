@@ -25,6 +25,10 @@ def run(arguments):
     from course_lib import experiment
     from course_lib.methods import METHODS
 
+    if arguments.out and not arguments.out.absolute().parent.is_dir():
+        raise CourseError(f"--out: there is no folder {arguments.out.parent}")
+    if arguments.seed < 0:
+        raise CourseError(f"the seed must be at least 0, not {arguments.seed}")
     if arguments.method not in METHODS:
         raise CourseError(f"no method {arguments.method!r}; there are {', '.join(METHODS)}")
     cluster = _cluster(arguments, _problem(arguments))

@@ -8,6 +8,9 @@ import json
 import numbers
 import os
 import tempfile
+import zipfile
+import zlib
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -26,6 +29,20 @@ def user_cache():
     except RuntimeError:  # nobody's home
         base = tempfile.gettempdir()
     return Path(base) / "course_lib"
+
+
+@contextmanager
+def saved_arrays(path, needed, what):
+    """The arrays of an .npz file; CourseError where it is missing, damaged, or holds something else."""
+    try:
+        with np.load(path) as arrays:
+            if not (hasattr(arrays, "files") and needed in arrays.files):
+                raise ValueError(f"no {needed}")
+            yield arrays
+    except FileNotFoundError:
+        raise CourseError(f"there is no file {path}") from None
+    except (OSError, ValueError, EOFError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error):
+        raise CourseError(f"{path} does not hold {what}, or it is damaged") from None
 
 
 class Checkpoint(NamedTuple):

@@ -220,7 +220,7 @@ def partition_uneven(labels, workers, ratio=10.0, seed=0):
     labels : array, shape (N,)
     workers : int
     ratio : float
-        Size of the largest share over that of the smallest.
+        Size of the largest share over that of the smallest, up to rounding, whose rest goes to the largest.
     seed : int
 
     Returns
@@ -229,12 +229,12 @@ def partition_uneven(labels, workers, ratio=10.0, seed=0):
         Every worker gets at least one row.
     """
     rows = _rows(labels, workers)
-    if not ratio >= 1:
-        raise CourseError(f"the ratio of the largest share to the smallest must be at least 1, not {ratio}")
+    if not 1 <= ratio < np.inf:
+        raise CourseError(f"the ratio of the largest share to the smallest must be a number from 1 on, not {ratio}")
     shares = np.geomspace(1, ratio, workers)
     sizes = 1 + np.floor((rows - workers) * shares / shares.sum()).astype(int)
     order = np.random.default_rng(seed).permutation(rows)
-    return np.split(order, np.cumsum(sizes)[:-1])  # what rounding left over goes to the last
+    return np.split(order, np.cumsum(sizes)[:-1])
 
 
 def deal(dataset, parts):

@@ -10,8 +10,11 @@ from dataclasses import dataclass, field, fields, replace
 import numpy as np
 from tqdm.auto import tqdm
 
-from course_lib.checkpoints import pack, unpack
+from course_lib.checkpoints import pack, saved_arrays, unpack
 from course_lib.errors import CourseError
+
+#: What a record shows, and the clocks that it is shown against.
+SHOWN, CLOCKS = ("loss", "gradient_norm", "consensus", "accuracy"), ("rounds", "bytes", "seconds")
 
 #: A run is stopped when its loss exceeds this many times its first loss, or this number if that was below 1.
 BLOW_UP = 1e6
@@ -67,13 +70,7 @@ class History:
     @classmethod
     def load(cls, path):
         """Read what `save` wrote."""
-        try:
-            arrays = np.load(path)
-        except (ValueError, EOFError):  # neither .npz nor .npy
-            arrays = {}
-        if "_rest" not in arrays:
-            raise CourseError(f"{path} does not hold a History")
-        with arrays:
+        with saved_arrays(path, "_rest", "a History") as arrays:
             rest = json.loads(str(arrays["_rest"]))
             return cls(**{name: unpack(value, arrays) for name, value in rest.items()})
 
@@ -90,8 +87,17 @@ class History:
         Returns
         -------
         float
+
+        Raises
+        ------
+        CourseError
+            For a record that there is not, and for one of several experiments.
         """
-        values = getattr(self, show)
+        values = getattr(self, show, None) if show in SHOWN else None
+        if values is None or clock not in CLOCKS:
+            raise CourseError(f"this run has no record of {show!r} against {clock!r}")
+        if values.ndim > 1:
+            raise CourseError("several experiments reach it each at its own time: take one, or .averaged()")
         there = values >= target if show == "accuracy" else values <= target
         return float(getattr(self, clock)[there.argmax()]) if there.any() else np.inf
 
@@ -155,7 +161,7 @@ def run(method, rounds, record_every=1, quiet=False, checkpoints=None):
     under_way = inspect.getgeneratorstate(method) != inspect.GEN_CREATED  # then its next state is a step further
     _whole(rounds, "rounds", least=int(under_way))
     _whole(record_every, "record_every", least=1)
-    ceiling = None
+    ceilings = None
     silent = quiet or "TQDM_DISABLE" in os.environ  # tqdm.notebook does not read it
     bar = nullcontext() if silent else tqdm(total=rounds, desc=history.name, unit="round", delay=2, leave=False)
     with bar, np.errstate(over="ignore", invalid="ignore"):
@@ -164,9 +170,9 @@ def run(method, rounds, record_every=1, quiet=False, checkpoints=None):
             if checkpoints is not None and k > 0:
                 checkpoints.note(state, cluster)
             if k % record_every == 0 or k == rounds:
-                loss = _record(history, cluster, state)
-                ceiling = BLOW_UP * np.maximum(np.abs(loss), 1) if ceiling is None else ceiling
-                if not (loss <= ceiling).any():  # of all experiments of a sweep; NaN is not below
+                sizes = _record(history, cluster, state)
+                ceilings = [BLOW_UP * np.maximum(np.abs(s), 1) for s in sizes] if ceilings is None else ceilings
+                if not (sizes[0] <= ceilings[0]).any() or not (sizes[1] <= ceilings[1]).any():  # NaN is not below
                     history.message = _diverged(history)
                     break
                 if not silent:
@@ -199,7 +205,7 @@ def sweep(make, values):
 
 
 def _record(history, cluster, state):
-    """Note where the run is; return its loss."""
+    """Note where the run is; return what must not blow up everywhere: the loss, and how far the models are apart."""
     problem = cluster.problem
     models = _together(cluster, _tuple(state)[0])
     common = models.shape[-2] == 1  # all workers hold the same model
@@ -215,7 +221,7 @@ def _record(history, cluster, state):
     if hasattr(problem, "accuracy"):
         history.accuracy.append(problem.accuracy(model))
     history.model = model
-    return loss
+    return loss, apart
 
 
 def _together(cluster, models):
@@ -225,9 +231,14 @@ def _together(cluster, models):
 
 def _diverged(history):
     first, last = history.loss[0], history.loss[-1]
+    if not np.all(np.isfinite(first)):
+        return f"{history.name} was stopped at its start: the loss is not finite there."
+    what = "loss"
+    if np.all(np.abs(last) <= BLOW_UP * np.maximum(np.abs(first), 1)):  # of the mean model: what is apart cancels
+        what, first, last = "distance between the workers' models", history.consensus[0], history.consensus[-1]
     size = float(np.nanmax(np.where(np.isfinite(last), last, np.inf)))
     return (
-        f"{history.name} diverged: the loss went from {float(np.max(first)):.3g} to {size:.3g} "
+        f"{history.name} diverged: the {what} went from {float(np.max(first)):.3g} to {size:.3g} "
         f"by round {history.rounds[-1]}, so the run was stopped. A smaller step size should help."
     )
 

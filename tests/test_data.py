@@ -190,7 +190,7 @@ few = np.zeros(5, int)
         (lambda: data.partition_dirichlet(few, 2, float("nan")), "alpha must be positive, not nan"),
         (lambda: data.partition_by_label(few, 2, 3), "1 to 2 shards here, not 3"),
         (lambda: data.partition_by_label(few, 2, 0), "1 to 2 shards here, not 0"),
-        (lambda: data.partition_uneven(few, 2, 0.5), "at least 1, not 0.5"),
+        (lambda: data.partition_uneven(few, 2, 0.5), "a number from 1 on, not 0.5"),
         (lambda: data.regression(2, 5, 3, condition=0.5), "condition.* at least 1, not 0.5"),
         (lambda: data.regression(2, 0, 3), "rows.* from 1 on, not 0"),
         (lambda: data.classification(0, 5, 3), "workers.* from 1 on, not 0"),

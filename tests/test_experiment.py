@@ -10,10 +10,21 @@ from hypothesis import strategies as st
 from toys import EVERY, each, given, toy
 
 from course_lib import topology
+from course_lib.attacks import SignFlip
 from course_lib.clusters import Exponential, SimulatedCluster
+from course_lib.clusters.faults import Byzantine
 from course_lib.errors import CourseError
 from course_lib.experiment import History, run, sweep
-from course_lib.methods import method, parameter_server_sgd, sync_sgd
+from course_lib.methods import (
+    adaptive_batch_sgd,
+    chebyshev_gossip,
+    deadline_sgd,
+    extra,
+    fedprox,
+    method,
+    parameter_server_sgd,
+    sync_sgd,
+)
 from course_lib.methods.base import in_place
 from course_lib.problems import LeastSquares, LogisticRegression, Quadratic
 
@@ -297,6 +308,26 @@ def under_way():
     return generator
 
 
+def damaged(path):
+    """A history that lost its end on the way."""
+    run(sync_sgd(cluster_of(), 0.1), 5).save(path)
+    path.write_bytes(path.read_bytes()[:-50])
+    return path
+
+
+def swinging():
+    """A cluster, and a doubly stochastic W that is not symmetric."""
+    cluster = SimulatedCluster(Quadratic.dialled(8, 3))
+    return cluster, np.eye(8)[:, :3], (np.eye(8) + np.roll(np.eye(8), 1, 1)) / 2
+
+
+def test_a_run_whose_models_fly_apart_is_stopped_though_their_mean_stands_still():
+    cluster, _, W = swinging()
+    history = run(extra(cluster, 0.3, W), 2500, record_every=100, quiet=True)
+    assert history.loss[-1] < 1 and history.consensus[-1] > 1e6 and history.rounds[-1] < 2500
+    assert "distance between the workers' models went from 0 to" in history.message
+
+
 @pytest.mark.parametrize(
     "call, words",
     [
@@ -309,7 +340,24 @@ def under_way():
         (lambda _: run(spent(), 5), "not used up"),
         (lambda path: (np.savez(path / "a.npz", a=1), History.load(path / "a.npz")), "does not hold a History"),
         (lambda path: ((path / "b.npz").write_text("no"), History.load(path / "b.npz")), "does not hold a History"),
+        (lambda path: History.load(path / "c.npz"), "there is no file"),
+        (lambda path: History.load(damaged(path / "d.npz")), "does not hold a History, or it is damaged"),
         (lambda _: sweep(lambda step: run(sync_sgd(cluster_of(), step), 5), []), "at least one value"),
+        (lambda _: run(sync_sgd(cluster_of(), 0.1), 5).first("lost", 1), "no record of 'lost'"),
+        (lambda _: run(sync_sgd(cluster_of(), 0.1), 5).first("loss", 1, "hours"), "against 'hours'"),
+        (lambda _: run(sync_sgd(cluster_of(), np.ones((2, 1, 1))), 5).first("loss", 1), "each at its own time"),
+        (lambda _: sync_sgd(cluster_of(), "fast"), "not 'fast'"),
+        (lambda _: deadline_sgd(cluster_of(), 0.1, 0), "deadline must be positive, not 0"),
+        (lambda _: fedprox(cluster_of(), 0.1, 2, -1), "rho must be a number from 0 on, not -1"),
+        (lambda _: adaptive_batch_sgd(cluster_of(), 0.1, 8, smoothing=1), "smoothing must be at least 0 and below 1"),
+        (lambda _: SimulatedCluster(toy(Quadratic), faults=[Byzantine(3, SignFlip(1.0))]), "somebody must be honest"),
+        (lambda _: Byzantine(-1, SignFlip(1.0)), "at least 0, not -1"),
+        (lambda _: SimulatedCluster(toy(Quadratic), faults=[Byzantine(1, None)]), "liars need an attack"),
+        (lambda _: topology.lazy(topology.ring(4)), "not a Graph"),
+        (lambda _: topology.metropolis(topology.ring(4), [1, 2, 3, -1]), "weights are 4 positive numbers"),
+        (lambda _: topology.failing_links(topology.ring(4), 0.1, [1, 2]), "weights are 4 positive numbers"),
+        (lambda _: topology.random_pairs(topology.ring(4).to_directed()), "undirected graph"),
+        (lambda _: next(chebyshev_gossip(*swinging())), "need a symmetric W"),
     ],
 )
 def test_errors_are_one_line_in_the_words_of_the_domain(call, words, tmp_path):

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from course_lib.checkpoints import saved_arrays
 from course_lib.errors import CourseError
 
 
@@ -42,9 +43,7 @@ class Order(NamedTuple):
     @classmethod
     def load(cls, path):
         """Read what `save` wrote."""
-        with np.load(path) as arrays:
-            if set(arrays) != set(cls._fields):
-                raise CourseError(f"{path} does not hold an order of arrivals")
+        with saved_arrays(path, cls._fields[0], "an order of arrivals") as arrays:
             return cls(**arrays)
 
 

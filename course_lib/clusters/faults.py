@@ -121,10 +121,13 @@ class Partition(Fault):
 class Byzantine(Fault):
     """Some workers send the server whatever they like instead of their rows: see ``course_lib.attacks``.
 
+    They lie in what a server gathers, so in methods that gather rows (``robust_sgd``, ``parameter_server_sgd``); an
+    all-reduce, gossip and arrivals one at a time bring their rows unchanged.
+
     Parameters
     ----------
     workers : int or sequence of int
-        Who lies; a number means the last so many.
+        Who lies, not all; a number means the last so many.
     attack : Attack
         ``attack.lies(own, honest, rng)`` returns what the liars send, (..., f, d), from what they would have sent and
         what all others send, (..., m - f, d).
@@ -136,9 +139,15 @@ class Byzantine(Fault):
     def __post_init__(self):
         if not isinstance(self.workers, (int, np.integer)):
             object.__setattr__(self, "workers", tuple(self.workers))
+        elif self.workers < 0:
+            raise CourseError(f"the number of liars must be at least 0, not {self.workers}")
 
     def check(self, m):
         check_workers(self.liars(m), m)
+        if not len(self.liars(m)) < m:
+            raise CourseError(f"somebody must be honest: at most {m - 1} of {m} workers lie")
+        if not hasattr(self.attack, "lies"):
+            raise CourseError(f"liars need an attack, such as attacks.SignFlip(10.0), not {self.attack!r}")
 
     def liars(self, m):
         """Their numbers."""

@@ -63,10 +63,15 @@ def stability_picture(staleness, step):
     """
     t, tau = np.arange(UPDATES + 1), np.arange(51)
     limit, factor = float(bounds.max_stable_step(staleness)), bounds.delayed_factor(step, staleness)
-    stable = step < limit
-    verdict = f"shrinks to {quantity(factor)} of itself" if stable else f"grows by {quantity(100 * (factor - 1))} %"
+    state, verdict = "unstable", f"grows by {quantity(100 * (factor - 1))} %"
+    if factor < 1e-12:
+        state, verdict = "stable", "falls to zero in"
+    elif abs(factor - 1) < 1e-9:
+        state, verdict = "at the limit", "neither shrinks nor grows in"
+    elif factor < 1:
+        state, verdict = "stable", f"shrinks to {quantity(factor)} of itself"
     sentence = (
-        f"Staleness {staleness}, step {quantity(step)}: {'stable' if stable else 'unstable'}; in the long run |x| "
+        f"Staleness {staleness}, step {quantity(step)}: {state}; in the long run |x| "
         f"{verdict} an update. The limit is {quantity(limit)}, "
         f"the fastest step {quantity(float(bounds.fastest_delayed_step(staleness)))}."
     )
@@ -245,7 +250,7 @@ deadline_explorer = Explorer(
     ],
     axes=[
         Axes("best expected loss above the optimum", xlabel="seconds", ylabel="f(x) - f*",
-             xlim=(1, 60), ylim=(1e-9, 10), yscale="log")
+             xlim=(1, 60), ylim=(1e-10, 10), yscale="log")
     ],
     picture=deadline_picture,
     presets={

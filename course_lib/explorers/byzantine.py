@@ -103,7 +103,7 @@ def byzantine_picture(attack, liars, strength, spread):
         look = plots.series(k, name)
         place = np.clip(found[k, 0], -REACH, REACH)
         marks.append(Points(*place[:, None], color=look["color"], label=name, marker=MARKERS[k], markersize=8))
-        marks.append(bars([k], [min(error[k], 50)], panel=1, facecolor=look["color"]))
+        marks.append(bars([k], [min(error[k], 200)], panel=1, facecolor=look["color"]))
     honest = spread * np.sqrt(2 / (M - liars))
     marks.append(Rule(y=honest, name="mean of the honest", panel=1))
     return Picture(marks, _sentence(attack, liars, error))
@@ -111,10 +111,11 @@ def byzantine_picture(attack, liars, strength, spread):
 
 def _sentence(attack, liars, error):
     best, worst = error.argmin(), error.argmax()
-    who = f"{liars} of {M} lie ({attack})" if liars else "Nobody lies"
+    lie = f"{liars} of {M} {'lies' if liars == 1 else 'lie'}"
+    who = f"{lie} ({attack}{', whatever the strength' if attack == 'mimic' else ''})" if liars else "Nobody lies"
     mean = "" if 0 in (best, worst) else f"; the mean is {quantity(float(error[0]))} off"
     return (
-        f"{who}: {NAMES[best]} comes nearest, {quantity(float(error[best]))} off on average; "
+        f"{who}: {NAMES[best]} comes nearest, {quantity(float(error[best]))} off (root mean square); "
         f"{NAMES[worst]} is furthest off, {quantity(float(error[worst]))}{mean}."
     )
 
@@ -140,7 +141,7 @@ byzantine_explorer = Explorer(
             xlabel="rule",
             ylabel="distance",
             xlim=(-0.6, len(NAMES) - 0.4),
-            ylim=(0.02, 50),
+            ylim=(0.01, 200),
             yscale="log",
             xticks=range(len(NAMES)),
             xticklabels=LETTERS,

@@ -48,7 +48,9 @@ def quantity(value, unit=""):
         return f"{number(value)} {unit}".strip()
     rounded = float(f"{value:.3g}")
     exponent = 3 * int(np.floor(np.log10(abs(rounded)) / 3 + 1e-9)) if rounded else 0
-    exponent = int(np.clip(exponent, min(PREFIXES), max(PREFIXES)))
+    exponent = int(np.clip(exponent, min(PREFIXES), 0 if unit == "s" else max(PREFIXES)))  # nobody says kiloseconds
+    if unit == "s" and exponent == 0:
+        return f"{number(rounded)} s"
     return f"{float(f'{rounded / 10.0**exponent:.3g}'):g} {PREFIXES[exponent]}{unit}"
 
 

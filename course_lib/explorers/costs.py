@@ -54,10 +54,10 @@ def all_reduce_times(workers, latency, bandwidth, model):
     best, slowest = min(times, key=times.get), max(times, key=times.get)
     crossover = costs.crossover(**network)
     winner = Points([model], [times[best]], label="quickest for this model", color="#111111", markersize=9)
+    above = f"above {quantity(crossover, 'words')}" if crossover >= 1 else "at any size"
     sentence = (
-        f"{quantity(model, 'words')}, {workers} workers: quickest is {best}, {quantity(times[best], 's')}; "
-        f"slowest {slowest}, {quantity(times[slowest], 's')}. The ring beats recursive doubling above "
-        f"{quantity(crossover, 'words')}."
+        f"{quantity(model, 'words')}, {workers:,} workers: quickest is {best}, {quantity(times[best], 's')}; "
+        f"slowest {slowest}, {quantity(times[slowest], 's')}. The ring beats recursive doubling {above}."
     )
     return Picture([*curves, Rule(x=crossover, name="ring beats doubling: theory"), winner], sentence)
 

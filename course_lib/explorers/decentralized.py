@@ -69,7 +69,7 @@ def bias_picture(step_size, graph):
     floor = np.sqrt(((still - problem.optimum()) ** 2).sum() / M)
     methods = dsgd, adapt_then_combine, extra, gradient_tracking
     reached = {method.__name__: distances(method, step_size, graph) for method in methods}
-    ends = {name: "diverges" if not d[-1] < 10 else f"is at {d[-1]:.2g}" for name, d in reached.items()}
+    ends = {name: "diverges" if not d[-1] < 2 * d[0] else f"is at {d[-1]:.2g}" for name, d in reached.items()}
     sentence = (
         f"Round {ROUNDS}: DSGD {ends['dsgd']} from x*, and its fixed point is {quantity(floor)} away; "
         f"adapt then combine {ends['adapt_then_combine']}, EXTRA {ends['extra']}, "

@@ -71,12 +71,11 @@ def stragglers_picture(times, spare):
     formula = TIMES[times][1]
     theory = [formula(M - k) for k in b] if formula else []
     worth = backup * M / (M - b)
-    here = {"backup workers": worth[spare], "a code": coded[spare], "copies": copied[spare]}
+    here = {"backup workers": worth[spare], "gradient coding": coded[spare], "speculation": copied[spare]}
     named = ", ".join(f"{name} {quantity(value)}" for name, value in here.items() if np.isfinite(value))
-    sentence = (
-        f"A round takes {quantity(backup[0])} s if all {M} count, {quantity(backup[spare])} s if {M - spare} do. "
-        f"To the precision of {M} gradients: {named} s."
-    )
+    sentence = f"A round takes {quantity(backup[0])} s if all {M} count"
+    if spare:
+        sentence += f", {quantity(backup[spare])} s if {M - spare} do. To the precision of {M} gradients: {named} s"
     marks = [
         Theory(b[: len(theory)], theory, "theory"),
         Points(b[::2], backup[::2], "measured", color="#444444", markersize=4),
@@ -86,12 +85,12 @@ def stragglers_picture(times, spare):
         Curve(b, copied, "speculative_sgd", panel=1),
         Rule(x=spare, panel=1, color="#C04F00"),
     ]
-    return Picture(marks, sentence)
+    return Picture(marks, f"{sentence}.")
 
 
 YEAR, RESTART = 365 * 24 * 60, 5.0  # minutes
-INTERVALS = np.geomspace(1, 3000, 120)
-MEASURED = np.geomspace(1, 3000, 9)
+INTERVALS = np.geomspace(1, 1e4, 120)
+MEASURED = np.geomspace(1, 1e4, 9)
 
 
 def measured_overhead(interval, save, between_failures, segments=1500):
@@ -187,7 +186,7 @@ checkpoint_explorer = Explorer(
     ],
     axes=[
         Axes("time on top of the useful time", xlabel="minutes between checkpoints", ylabel="share of useful time",
-             xlim=(1, 3000), ylim=(1e-3, 30), xscale="log", yscale="log")
+             xlim=(1, 1e4), ylim=(1e-4, 30), xscale="log", yscale="log")
     ],
     picture=checkpoint_picture,
     presets={

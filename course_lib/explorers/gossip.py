@@ -14,7 +14,8 @@ from course_lib.methods import gossip
 from course_lib.problems import Quadratic
 
 M, ROUNDS = 16, 40
-GRID = np.stack(np.meshgrid(np.linspace(-1, 1, 4), np.linspace(1, -1, 4)), -1).reshape(-1, 2)
+SQUARE = np.stack(np.meshgrid(np.linspace(-1, 1, 4), np.linspace(1, -1, 4)), -1).reshape(-1, 2)
+GRID = SQUARE + 0.15 * (1 - SQUARE[:, ::-1] ** 2)  # bent, so that a link from end to end hides behind no other
 
 #: Name -> (W as a function of the round, where the workers stand).
 GRAPHS = {
@@ -80,7 +81,9 @@ def gossip_picture(graph, round):
     ]
     span = values[round].min(), values[round].max()
     exact = np.ptp(values[round]) < 1e-12
-    holds = "all hold the mean, 0.5" if exact else f"workers hold {span[0]:.3f} to {span[1]:.3f}, the mean is 0.5"
+    near = np.ptp(values[round]) < 1e-3
+    holds = f"workers differ by {np.ptp(values[round]):.1g}" if near else f"workers hold {span[0]:.3f} to {span[1]:.3f}"
+    holds = "all hold the mean, 0.5" if exact else f"{holds}, the mean is 0.5"
     sentence = f"Round {round}: {holds}. Messages so far: {messages[round]:,}."
     return Picture(lines + discs + decay, sentence)
 
@@ -93,7 +96,7 @@ gossip_explorer = Explorer(
     ],
     axes=[
         Axes("16 workers: dark 0, bright 1", xlabel="lines: who talks in the next round", ylabel="",
-             xlim=(-1.25, 1.25), ylim=(-1.2, 1.2), xticks=[], yticks=[]),
+             xlim=(-1.25, 1.3), ylim=(-1.2, 1.3), xticks=[], yticks=[]),
         Axes("distance from the mean", xlabel="rounds", ylabel="norm", xlim=(0, ROUNDS), ylim=(1e-9, 5), yscale="log"),
     ],
     picture=gossip_picture,

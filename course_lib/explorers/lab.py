@@ -141,7 +141,7 @@ def lab_picture(slow, crashes, cut, lost, liars):
     """
     run, well = broken_run(Damage(slow, crashes, cut, lost, liars)), broken_run(Damage())
     down = sum(s.kind == "down" and s.start < UNTIL for s in run.trace)
-    repairs = f", {quantity(down, 'machine fails' if down == 1 else 'machines fail')}" if crashes else ""
+    repairs = f", {quantity(down, 'failure' if down == 1 else 'failures')}" if crashes else ""
     same = quantity(round(float(well.loss[run.rounds()]), 2))
     sentence = (
         f"{run.rounds()} rounds in {quantity(UNTIL, 's')}{repairs}; {well.rounds()} when all is well. The loss after "

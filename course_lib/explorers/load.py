@@ -105,7 +105,7 @@ def grain_picture(grain, price, slowest, varies):
         f"Tasks of {quantity(grain, 'samples' if grain > 1 else 'sample')}: the round takes "
         f"{quantity(cluster.seconds, 's')}, with equal shares {quantity(times[-1], 's')}, at best "
         f"{quantity(fair, 's')}. The formula's grain is {best:.0f}."
-    )
+    ) + " The bound is for constant times." * varies
     return Picture(marks, sentence)
 
 
@@ -216,12 +216,21 @@ def racks_picture(racks, slower, latency):
     marks += [Theory(SIZES, ring, "formulas"), Theory(SIZES, both, "formulas")]
     large = {label: float(times[name][-4]) for name, label in ALGORITHMS.items()}  # 100 MB
     small = {label: float(times[name][0]) for name, label in ALGORITHMS.items()}
+    best = min(large, key=large.get)
+    ring = "" if best == "one ring" else f"; one ring takes {quantity(large['one ring'], 's')}"
     sentence = (
-        f"{racks} racks of {WORKERS // racks}. For {quantity(float(SIZES[-4]), 'B')} quickest: "
-        f"{min(large, key=large.get)}, {quantity(min(large.values()), 's')}; one ring takes "
-        f"{quantity(large['one ring'], 's')}. For {quantity(float(SIZES[0]), 'B')}: {min(small, key=small.get)}."
+        f"{racks} racks of {WORKERS // racks}. For {quantity(float(SIZES[-4]), 'B')} quickest: {best}, "
+        f"{quantity(large[best], 's')}{ring}. For {quantity(float(SIZES[0]), 'B')}: {min(small, key=small.get)}."
     )
     return Picture(marks, sentence)
+
+
+def _longer(k):
+    return f"{k:g} times as long" if k > 1 else "as long as it should"
+
+
+def _slower(k):
+    return f"{k:g} times" if k > 1 else "nothing"
 
 
 grain_explorer = Explorer(
@@ -229,13 +238,13 @@ grain_explorer = Explorer(
     controls=[
         Slider("grain", "samples in a task", GRAINS, start=32),
         Slider("price", "asking for a task takes", PRICES, start=5e-4, unit="s"),
-        Slider("slowest", "worker 0 takes", SLOWEST, start=1, text="{:g} times as long".format),
+        Slider("slowest", "worker 0 takes", SLOWEST, start=1, text=_longer),
         Choice("varies", "a task's time", {"is always the same": False, "varies at random": True}),
     ],
     axes=[
         Axes("one round with a work queue", xlabel="seconds", ylabel="worker", xlim=(0, END),
              ylim=(M - 0.4, -0.6), yticks=range(M)),
-        Axes("seconds a round", xlabel="samples in a task", ylabel="seconds", xlim=(0.9, 140), ylim=(0.01, 0.5),
+        Axes("seconds a round", xlabel="samples in a task", ylabel="seconds", xlim=(0.9, 140), ylim=(0.01, 2),
              xscale="log", yscale="log"),
     ],
     picture=grain_picture,
@@ -256,7 +265,7 @@ shares_explorer = Explorer(
         Choice("varies", "a round's time", {"is always the same": False, "varies at random": True}),
         Slider("smoothing", "an old measurement counts", [0, 0.5, 0.8, 0.95], start=0, text="{:.0%}".format),
     ],
-    axes=[Axes("seconds of each round", xlabel="round", ylabel="seconds", xlim=(0.5, ROUNDS + 0.5), ylim=(0, 0.12))],
+    axes=[Axes("seconds of each round", xlabel="round", ylabel="seconds", xlim=(0.5, ROUNDS + 0.5), ylim=(0, 0.26))],
     picture=shares_picture,
     presets={
         "nothing changes": {"load": "nothing changes"},
@@ -276,7 +285,7 @@ racks_explorer = Explorer(
     title="All-reduce between racks",
     controls=[
         Slider("racks", "racks of 16 machines", [2, 4, 8], start=2, text=lambda r: f"{r} of {WORKERS // r}"),
-        Slider("slower", "an uplink is slower by", [1, 2, 5, 10, 50], start=10, text="{:g} times".format),
+        Slider("slower", "an uplink is slower by", [1, 2, 5, 10, 50], start=10, text=_slower),
         Slider("latency", "latency between racks", decades(1e-5, 1e-2), start=5e-4, unit="s"),
     ],
     axes=[

@@ -77,7 +77,7 @@ drift_explorer = Explorer(
     ],
     axes=[
         Axes("the server's way, and a round from where it ends", xlabel="first coordinate", ylabel="second coordinate",
-             xlim=(-2, 2), ylim=(-2, 2), aspect="equal"),
+             xlim=(-3, 2), ylim=(-2, 2), aspect="equal"),
     ],
     picture=drift_picture,
     presets={
@@ -144,7 +144,8 @@ def digits_picture(alpha, clock, network):
         answer = f"K = {best} is first to 96 per cent"
     else:
         answer = "no K gets to 96 per cent in 256 local steps"
-    return Picture(marks, f"With alpha {quantity(alpha)}, counted in {clock} ({network}), {answer}.")
+    where = f" ({network})" if clock == "seconds" else ""  # the network changes nothing else
+    return Picture(marks, f"With alpha {quantity(alpha)}, counted in {clock}{where}, {answer}.")
 
 
 FIRST = {"rounds": 0.5, "bytes": 0.05, "seconds": 1e-3}  # where the logarithmic axes begin
@@ -157,7 +158,7 @@ digits_explorer = Explorer(
     ],
     axes=[
         Axes("accuracy on test digits", xlabel="rounds, megabytes or seconds", ylabel="accuracy",
-             xlim=(1e-1, 600), ylim=(0.8, 1), xscale="log"),
+             xlim=(1e-2, 600), ylim=(0.8, 1), xscale="log"),
     ],
     picture=digits_picture,
     presets={

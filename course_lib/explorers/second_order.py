@@ -133,8 +133,8 @@ bill_explorer = Explorer(
         Choice("step", "step size", list(STEPS), start="line search"),
     ],
     axes=[
-        Axes("rounds to a millionth of the first gap", ylim=(1, 1e6), **FRAME),
-        Axes("words: length of all vectors averaged", ylim=(10, 1e8), **FRAME),
+        Axes("rounds to a millionth of the first gap", ylim=(0.5, 1e6), **FRAME),
+        Axes("words: length of all vectors averaged", ylim=(5, 1e8), **FRAME),
     ],
     picture=bill_picture,
     presets={

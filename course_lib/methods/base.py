@@ -12,6 +12,13 @@ from course_lib.errors import CourseError
 #: Arguments that are whole numbers, and the least value of each.
 WHOLE = {"fetch_every": 1, "push_every": 1, "bound": 0}
 
+#: Arguments that are numbers: what they must be, in words, the test, and which.
+NUMBERS = (
+    ("positive", lambda x: x > 0, ("deadline", "shift_step", "server_step", "consensus_step")),
+    ("a number from 0 on", lambda x: 0 <= x < np.inf, ("rho", "damping")),
+    ("at least 0 and below 1", lambda x: 0 <= x < 1, ("momentum", "smoothing")),
+)
+
 #: Arguments that say who takes part in a round.
 SELECTION = ("sample", "dropout", "weights")
 
@@ -47,6 +54,11 @@ def method(generator):
         for name, least in WHOLE.items():
             if name in arguments and not (isinstance(arguments[name], numbers.Integral) and arguments[name] >= least):
                 raise CourseError(f"{name} must be a whole number from {least} on, not {arguments[name]}")
+        for words, right, names in NUMBERS:
+            for name in names:
+                value = arguments.get(name)
+                if value is not None and not (isinstance(value, numbers.Real) and right(value)):
+                    raise CourseError(f"{name.replace('_', ' ')} must be {words}, not {value}")
         if "local_steps" in arguments:
             arguments["local_steps"] = _counts(arguments["local_steps"])
         if any(name in arguments for name in SELECTION):
@@ -57,8 +69,6 @@ def method(generator):
             arguments["compressor"].check(arguments["cluster"].d)
         if "aggregator" in arguments:
             _check_rule(generator.__name__, arguments["aggregator"], arguments["cluster"].problem)
-        if not 0 <= arguments.get("momentum", 0.0) < 1:
-            raise CourseError(f"momentum must be at least 0 and below 1, not {arguments['momentum']}")
         return generator(*bound.args, **bound.kwargs)
 
     return checked
@@ -100,7 +110,10 @@ def schedule(step_size):
     """A function of the step t, from a positive number, an array of them, or such a function."""
     if callable(step_size):
         return step_size
-    steps = np.asarray(step_size, float)
+    try:
+        steps = np.asarray(step_size, float)
+    except (TypeError, ValueError):
+        raise CourseError(f"the step size is a number, an array of them or a function, not {step_size!r}") from None
     wrong = steps[~(np.isfinite(steps) & (steps > 0))]
     if wrong.size:
         raise CourseError(f"the step size must be positive, not {wrong[0]:g}")

@@ -121,7 +121,7 @@ def diana(cluster, step_size, compressor, shift_step=None, start=None):
     t : int
         Steps taken.
     """
-    alpha = shift_step or 1 / (1 + _omega(compressor, cluster.d))
+    alpha = shift_step if shift_step is not None else 1 / (1 + _omega(compressor, cluster.d))
     x, h, h_mean, t = start or (cluster.start(), cluster.zeros(), 0 * cluster.start(), 0)
     while True:
         yield x, h, h_mean, t

@@ -39,9 +39,6 @@ def curved(generator):
             whole = given.get(name, 1)
             if not (isinstance(whole, numbers.Integral) and whole >= 1):
                 raise CourseError(f"{name} must be a whole number from 1 on, not {whole}")
-        for name in ("rho", "damping"):
-            if not 0 <= given.get(name, 0) < np.inf:
-                raise CourseError(f"{name} must be a number from 0 on, not {given[name]}")
         return started
 
     return single

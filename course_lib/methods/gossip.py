@@ -51,6 +51,8 @@ def chebyshev_gossip(cluster, values, W, start=None):
     t : int
     """
     values, W = _begin(cluster, values, start), the_one(W)
+    if abs(W - W.T).max() > 1e-9:
+        raise CourseError("Chebyshev's polynomials need a symmetric W: what i makes of j's value, j makes of i's")
     rho = topology.rho(W)
     X, previous, omega, t = start or (values, values, 1.0, 0)
     while True:

@@ -25,7 +25,8 @@ def metropolis(graph, weights=None):
     array, shape (m, m), or a sparse matrix for more than 1000 workers
         W_ij = min(1/(1+deg_i), weights_j/weights_i 1/(1+deg_j)) on edges, the rest on the diagonal.
     """
-    _check_undirected(graph)
+    check_undirected(graph)
+    check_shares(weights, graph.number_of_nodes())
     return metropolis_weights(np.array(graph.edges, int).reshape(-1, 2), graph.number_of_nodes(), weights)
 
 
@@ -43,7 +44,7 @@ def max_degree(graph):
 
     Parameters and result: as `metropolis` with equal weights.
     """
-    _check_undirected(graph)
+    check_undirected(graph)
     i, j = _both_ways(graph)
     largest = max(d for _, d in graph.degree)
     return fill(i, j, np.full(len(i), 1 / (1 + largest)), graph.number_of_nodes())
@@ -56,6 +57,8 @@ def lazy(W):
     ----------
     W : array or sparse matrix, shape (m, m)
     """
+    if not hasattr(W, "shape"):
+        raise CourseError(f"lazy takes a mixing matrix, such as metropolis(graph), not a {type(W).__name__}")
     return (W + (scipy.sparse.eye_array(W.shape[0], format="csr") if scipy.sparse.issparse(W) else np.eye(len(W)))) / 2
 
 
@@ -80,7 +83,7 @@ def fastest_mixing(graph):
     array, shape (m, m)
         Doubly stochastic. Some weights may be negative: this is what makes it fastest.
     """
-    _check_undirected(graph)
+    check_undirected(graph)
     m = graph.number_of_nodes()
     if m > DENSE:
         raise CourseError(f"the fastest weights are computed for up to {DENSE} workers, not {m}")
@@ -184,10 +187,18 @@ def fill(i, j, values, m):
     return W
 
 
-def _check_undirected(graph):
+def check_undirected(graph):
+    """Refuse one-way links, and what `check_graph` refuses."""
     if graph.is_directed():
         raise CourseError("these weights need an undirected graph; for one-way links there is topology.push_weights")
     check_graph(graph)
+
+
+def check_shares(weights, m):
+    """Refuse what are no weights of m workers."""
+    shares = np.ones(m) if weights is None else np.asarray(weights, float)
+    if shares.shape != (m,) or not (np.isfinite(shares) & (shares > 0)).all():
+        raise CourseError(f"weights are {m} positive numbers, one a worker")
 
 
 def _both_ways(graph):

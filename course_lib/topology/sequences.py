@@ -6,8 +6,7 @@ import numpy as np
 import scipy
 
 from course_lib.errors import CourseError
-from course_lib.topology.graphs import check_graph
-from course_lib.topology.mixing import DENSE, fill, metropolis_weights
+from course_lib.topology.mixing import DENSE, check_shares, check_undirected, fill, metropolis_weights
 
 
 def sequence(W):
@@ -53,7 +52,8 @@ def failing_links(graph, probability, weights=None, seed=0):
     callable
         t -> W of shape (m, m); every W is doubly stochastic, though its graph may be disconnected.
     """
-    check_graph(graph)
+    check_undirected(graph)
+    check_shares(weights, graph.number_of_nodes())
     if not 0 <= probability < 1:
         raise CourseError(f"a link fails with a probability from 0 to below 1, not {probability}")
     m, edges = graph.number_of_nodes(), np.array(graph.edges)
@@ -80,7 +80,7 @@ def random_pairs(graph, seed=0):
     callable
         t -> W, the identity but for two rows.
     """
-    check_graph(graph)
+    check_undirected(graph)
     m, edges = graph.number_of_nodes(), np.array(graph.edges)
 
     @lru_cache(maxsize=1)

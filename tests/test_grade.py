@@ -81,6 +81,15 @@ def below_the_old():
     return insert(notebook, "", SOLUTION[SERVER])
 
 
+def wrapped():
+    """Experiments below the answers: one is timed, a name holds a result, a builtin is hidden, a loop runs on."""
+    notebook = submission({**SOLUTION, CROSSOVER: f"{SOLUTION[CROSSOVER]}\nout = crossover(4, 1, 1)\nprint(out)"})
+    slow = "import time\nfor trial in range(1000):\n    time.sleep(1)\n    out = trial"
+    timed = "plain_ring = ring_all_reduce\ndef ring_all_reduce(*a): return timed(plain_ring, *a)"
+    server = "server_all_reduce = server_all_reduce(Network(4), np.ones((4, 2)))\nsum = 0"
+    return insert(insert(insert(notebook, "", slow), "", timed), "", server)
+
+
 def lost(*what):
     """The solution after a journey through other programs."""
     notebook = submission(SOLUTION)
@@ -100,6 +109,7 @@ CLASS = {  # a notebook, and the points that it earns
     "honest/lost ids as well": (lost("metadata", "id"), submitting.RIGHT),
     "honest/helpers": (with_helpers(), submitting.RIGHT),
     "honest/among answers": (among_answers(), {SERVER: 4, HALVING: 7, CROSSOVER: 3}),
+    "honest/wrapped": (wrapped(), submitting.RIGHT),
     "honest/below the old": (below_the_old(), submitting.RIGHT),
     "costs itself/syntax, memory": (
         submission({**SOLUTION, RING: "def ring_all_reduce(:", HALVING: with_line(HALVING, "np.ones(1 << 40)")}),
@@ -204,7 +214,7 @@ def test_gradescopes_results(graded):
 def test_the_class_in_one_page_and_in_a_few_lines(graded):
     page = (graded.out / "class.html").read_text()
     assert f"{len(CLASS)} of {len(CLASS) + len(BROKEN)} graded" in page and "data:image/png" in page
-    assert "<td>all_reduce-ring<td>7<td>4<td>1<td>" in page
+    assert "<td>all_reduce-ring<td>8<td>4<td>1<td>" in page
     said = grading.summary(graded.sheets.values())
     assert "1 x all_reduce-ring: the sum is divided by m" in said and "NOT GRADED broken/cut" in said
 
@@ -274,10 +284,14 @@ def test_points_that_are_none_are_refused(tmp_path):
 
 
 def test_marks_come_back_whoever_was_marked_and_whatever_saved_them(tmp_path):
-    sheet = grading.Sheet("-ada", notebook=submitting.EXERCISE, words={WORDS: "my answer"})
+    words = "my answer\u2028goes on" + "." * 200_000
+    sheet = grading.Sheet("-ada", notebook=submitting.EXERCISE, words={WORDS: words})
     path = tmp_path / "manual.csv"
     grading.sheets.mark_by_hand([sheet], KNOWN, path)
-    path.write_bytes(path.read_text().replace(",4,,,", ",4,3,gr\xfcndlich,").encode("cp1252", errors="replace"))
+    path.write_text(path.read_text().replace(",4,,,", ",4,3,gr\xfcndlich,"))
+    grading.sheets.mark_by_hand([sheet], KNOWN, path)
+    assert (sheet.by_hand[WORDS].points, sheet.by_hand[WORDS].note) == (3, "gr\xfcndlich")
+    path.write_bytes(path.read_text().encode("cp1252", errors="replace"))
     grading.sheets.mark_by_hand([sheet], KNOWN, path)
     assert (sheet.by_hand[WORDS].points, sheet.by_hand[WORDS].note) == (3, "gr\xfcndlich")
 
@@ -420,11 +434,16 @@ def test_only_definitions_that_are_needed_are_taken():
     assert not any(word in taken for word in ("print", "timeit", "broken", "run_for_hours"))
 
 
+NESTED = "a = " + "f(" * 150 + "x" + " for x in y)" * 150  # can be read once, but what is written of it cannot
+
+
 @pytest.mark.parametrize(
-    "text", ["%x\n" * 6000, "-" * 50_000 + "1", "(" * 5000, "\x00", "a." * 20_000 + "b", "%%", "lambda:" * 3000]
+    "text",
+    ["%x\n" * 6000, "!ls\n" * 600, "-" * 50_000 + "1", "(" * 5000, "\x00", "a." * 20_000 + "b", "%%", "lambda:" * 3000],
 )
 def test_a_text_that_breaks_parsers_defines_nothing(text):
     assert definitions.needed([text], {"answer"}) == [] and definitions.binds(text) == set()
+    assert definitions.helpers(text) == [] and definitions.helpers(NESTED) is not None
 
 
 def test_no_reference_and_no_wrong_answer_is_in_the_library_that_answers_meet():

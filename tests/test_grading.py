@@ -269,7 +269,13 @@ def test_a_state_that_its_process_keeps_is_none():
         kept.append(question.reference(*args, state=None if state is None else kept[state])[1])
         return kept[-1][0], len(kept) - 1
 
+    def stub(*args, state=None):
+        raise NotImplementedError
+
     assert "list index out of range" in checks.difference(question, train)
+    assert "another process" in checks.difference(question, lambda *_, state=None: (0, lambda: 0))
+    with pytest.raises(NotImplementedError):
+        checks.difference(question, stub)
     assert checks.difference(question, question.reference) is None
 
 

@@ -9,15 +9,16 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 DEFINES = (
     ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom,
-    ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Try, ast.If, ast.For,
+    ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Try, ast.If,
 )  # fmt: skip
+LOOPS = (*DEFINES, ast.For)  # a table may be filled by a loop; most loops are experiments
 PYTHON_INSIDE = ("%%time", "%%timeit", "%%capture", "%%prun")
-LINES = 5000  # of a cell that is read
+PATIENCE = 100_000  # lines times magics of a cell that is read: each magic is looked for anew
 KNOWN = 10_000  # texts that are not read anew for each question
-UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)  # of a text that strangers wrote
+UNREADABLE = (SyntaxError, ValueError, RuntimeError, MemoryError)  # of a text that strangers wrote
 
 
-def needed(sources, wanted):
+def needed(sources, wanted, defines=DEFINES):
     """The statements that define names, and those that these need in turn, in their order.
 
     Parameters
@@ -25,13 +26,15 @@ def needed(sources, wanted):
     sources : list of str
         Code cells. Those that do not parse define nothing.
     wanted : set of str
+    defines : tuple of types
+        What counts as a definition.
 
     Returns
     -------
     list of str
         One statement each; experiments, prints and pictures are none.
     """
-    every = [(text, binds(text)) for source in sources for text in statements(source)]
+    every = [(text, binds(text)) for source in sources for text in statements(source, defines)]
     taken, names = set(), {"*", *wanted}
     while more := {text for text, bound in every if text not in taken and names & bound}:
         taken |= more
@@ -72,8 +75,9 @@ def plain(source):
     first, _, rest = source.lstrip().partition("\n")
     if first.startswith("%%"):
         source = rest if first.split()[0] in PYTHON_INSIDE else ""
-    if source.count("\n") > LINES:
-        raise ValueError(f"more than {LINES} lines")
+    lines = source.splitlines()
+    if len(lines) * sum(line.lstrip().startswith(("%", "!", "?")) for line in lines) > PATIENCE:
+        raise ValueError("too many magics in so many lines")
     return TransformerManager().transform_cell(source)
 
 
@@ -85,19 +89,19 @@ def _parsed(source):
 
 
 @lru_cache(KNOWN)
-def statements(source):
+def statements(source, defines=DEFINES):
     """What a cell defines, one statement each, in order; no experiments, prints and pictures."""
     found = []
     for node in _parsed(source):
         with suppress(*UNREADABLE):
-            found += [ast.unparse(node)] * isinstance(node, DEFINES)
+            found += [ast.unparse(node)] * isinstance(node, defines)
     return found
 
 
 @lru_cache(KNOWN)
 def helpers(source):
     """Of what a cell defines only functions, classes, imports and plain names: nothing that is there is changed."""
-    return [s for s in statements(source) if all(map(_names_only, ast.parse(s).body))]
+    return [s for s in statements(source) if all(map(_names_only, _parsed(s)))]
 
 
 def _names_only(statement):
@@ -117,7 +121,7 @@ def _bound(statement):
     elif isinstance(statement, (ast.ExceptHandler, ast.For)):
         for inner in statement.body:
             yield from _bound(inner)
-    elif isinstance(statement, DEFINES):
+    elif isinstance(statement, LOOPS):
         for target in getattr(statement, "targets", None) or [statement.target]:
             yield from (node.id for node in ast.walk(target) if isinstance(node, ast.Name))
 

@@ -77,7 +77,7 @@ class Grader:
             reference = submissions.matching(notebook, self._references(notebook.student)).ready()
         sheet.notebook, sheet.variant = reference.name, notebook.student
         sheet.words = submissions.essays(notebook, reference)
-        sheet.marks = self._marks(reference, submissions.answers(notebook, reference))
+        sheet.marks = self._marks(reference, notebook)
 
     def _references(self, student):
         """A personal variant has hidden inputs of its own."""
@@ -86,11 +86,12 @@ class Grader:
             self.references[student] = {name: replace(r, **own) for name, r in self.references[""].items()}
         return self.references[student]
 
-    def _marks(self, reference, programs):
-        """Two passes: all answers together; then each that lost among reference answers, where it is alone.
+    def _marks(self, reference, notebook):
+        """All answers together; each that lost among reference answers, where it is alone; then once more, kindly read.
 
         An answer to an open-ended question is alone at once: nobody else's code can help it there.
         """
+        programs = submissions.answers(notebook, reference)
         refused = submissions.refused(reference, programs) if self.again else {}
         tried = {i: program for i, program in programs.items() if program and i not in refused}
         common = {i: program for i, program in tried.items() if not self.again or find(i).plain is None}
@@ -99,9 +100,16 @@ class Grader:
         seen = self._run(books, reference, tried)
         lost = [i for i in common if self.again and not seen["all", i]["passed"]]
         seen |= self._run({i: submissions.alone(reference, i, tried[i]) for i in lost}, reference, lost)
+        outcomes = {i: seen.get((i, i), seen.get(("all", i))) for i in programs}
+        lost = [i for i, outcome in outcomes.items() if self.again and not (outcome and outcome["passed"])]
+        kind = {i: submissions.kindly(notebook, reference, i) for i in lost}
+        kind = {i: program for i, program in kind.items() if program not in ([], programs[i])}
+        no = submissions.refused(reference, kind)
+        books = {i: submissions.alone(reference, i, program) for i, program in kind.items() if i not in no}
+        won = {i: outcome for (_, i), outcome in self._run(books, reference, books).items() if outcome["passed"]}
         with self.alone:
-            outcomes = {i: seen.get((i, i), seen.get(("all", i))) for i in programs}
-            return {i: self._mark(reference, i, outcomes[i], refused.get(i)) for i in programs}
+            marks = {i: self._mark(reference, i, outcomes[i], refused.get(i)) for i in programs}
+            return marks | {i: self._mark(reference, i, won[i], None) for i in won}
 
     def _run(self, notebooks, reference, graded):
         """What each grading cell did, by notebook and grade id; with the error of the answer before it."""

@@ -81,10 +81,11 @@ def objection(question, program, known=()):
         statements = [statement for part in program for statement in ast.parse(part).body]
         faults = [fault for statement in statements for fault in _faults(statement, allowed)]
         free = reads("\n".join(program)) - set().union(*map(binds, program)) - {*known, *HARMLESS.split()}
+        magic = any(plain(part).strip() != part.strip() for part in program)  # it would run otherwise
     except UNREADABLE as error:
         return f"{type(error).__name__}: {getattr(error, 'msg', error)}"
     faults += [f"`{name}`" for name in sorted(free)]
-    faults += ["magic"] * any(plain(part).strip() != part.strip() for part in program)  # it would run otherwise
+    faults += ["magic"] * magic
     also = " and ".join(["plain NumPy", *filter(None, [", ".join(question.plain)])])
     return f"this question is open-ended, so its answer may use {also} only: no {faults[0]}" if faults else ""
 

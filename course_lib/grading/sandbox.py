@@ -141,8 +141,12 @@ def _secret():
     """Where answers lie: the library, and all folders of the course, its history too, but for the one with Python."""
     courses = [c for c in {LIBRARY.parent, Path.cwd()} if (c / "solutions").is_dir()]
     python = [Path(prefix) for prefix in (sys.prefix, sys.base_prefix)]
-    folders = [p for c in courses for p in c.iterdir() if p.is_dir() and not any(q.is_relative_to(p) for q in python)]
+    folders = [p for c in courses for p in c.iterdir() if _folder(p) and not any(q.is_relative_to(p) for q in python)]
     return [LIBRARY, *(p for p in folders if p != LIBRARY)]
+
+
+def _folder(path):
+    return path.is_dir() and not path.is_symlink()
 
 
 def _each(option, paths):

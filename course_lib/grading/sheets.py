@@ -3,6 +3,7 @@
 import csv
 import json
 from dataclasses import dataclass, field
+from io import StringIO
 
 from course_lib.errors import CourseError
 from course_lib.grading import sandbox
@@ -11,6 +12,7 @@ HELD = "bubblewrap"
 UNSANDBOXED = "UNSANDBOXED"
 MANUAL = ("submission", "student", "question", "answer", "rubric", "of", "points", "comment", "remark")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how one begins
+LONGEST = 20 << 20  # characters of an answer, pictures pasted into it included
 CHANGED = "the answer has changed since it was marked"
 
 
@@ -175,7 +177,8 @@ def _marked(path):
     except UnicodeDecodeError:  # a spreadsheet of Western Windows
         text = content.decode("cp1252", errors="replace")
     first = text.partition("\n")[0]
-    rows = list(csv.DictReader(text.splitlines(keepends=True), delimiter=max(",;\t", key=first.count)))
+    csv.field_size_limit(LONGEST)
+    rows = list(csv.DictReader(StringIO(text, newline=""), delimiter=max(",;\t", key=first.count)))
     if rows and not set(MANUAL) <= rows[0].keys():
         raise CourseError(f"{path}: its columns must be {', '.join(MANUAL)}")
     return {(_meant(row["submission"]), row["question"]): row for row in rows}

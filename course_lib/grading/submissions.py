@@ -1,12 +1,13 @@
 """From a student's notebook to the one that is run: only the source of the answers and what they need is taken."""
 
+import builtins
 from dataclasses import dataclass, field
 from warnings import catch_warnings
 
 import nbformat
 
 from course_lib.errors import CourseError
-from course_lib.grading.definitions import binds, broken, helpers, needed, statements, uses
+from course_lib.grading.definitions import DEFINES, LOOPS, binds, broken, helpers, needed, statements, uses
 from course_lib.grading.masters import ESSAY, SOLUTION, STUB, hidden
 from course_lib.grading.plain import objection
 from course_lib.grading.question import buckets, find
@@ -15,6 +16,7 @@ IGNORED = {"tags": ["nbval-ignore-output"]}
 FIRST = "setup"  # id of a cell that runs where the machinery does
 SHOWN = "shown"
 NUMPY = "import numpy as np"
+BUILT_IN = set(dir(builtins))
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ class Reference:
         """Whether an answer cell is still as the student got it, or empty."""
         return source.strip() in ("", self.stub(grade_id).strip())
 
-    def program(self, grade_id, parts=None, cells=(), later=()):
+    def program(self, grade_id, parts=None, cells=(), later=(), defines=DEFINES):
         """What defines an answer's function, in the order of the notebook.
 
         Parameters
@@ -91,6 +93,8 @@ class Reference:
             open-ended question also of the answer's own, so that what is run is what `refused` has read.
         later : list of str
             Statements below the answer's cells that define its function once more.
+        defines : tuple of types
+            What counts as a definition.
 
         Returns
         -------
@@ -99,9 +103,9 @@ class Reference:
         """
         parts, name = [self.answers[grade_id]] if parts is None else parts, find(grade_id).name
         if find(grade_id).plain is not None:
-            taken = [s for s in needed([NUMPY, *cells, *parts, *later], {name}) if "*" not in binds(s)]
+            taken = [s for s in needed([NUMPY, *cells, *parts, *later], {name}, defines) if "*" not in binds(s)]
             return [*taken, *filter(broken, parts)]
-        called = needed([self.setup, *cells], set().union({name}, *map(uses, [*parts, *later])))
+        called = needed([self.setup, *cells], set().union({name}, *map(uses, [*parts, *later])), defines)
         return [*called, *parts, *later] if parts or later or any(name in binds(s) for s in called) else []
 
 
@@ -174,13 +178,48 @@ def matching(notebook, known):
 def answers(notebook, reference):
     """Program of each answer; parts of a split cell in their order, none where nothing was attempted.
 
+    Definitions are those of the notebook's other cells, in its order.
+
     Returns
     -------
     dict of str to list of str
         Cells by grade id.
     """
-    code = [c for c in notebook.cells if c.cell_type == "code"]
-    return {i: reference.program(i, *_around(code, reference, i)) for i in reference.answers}
+    code = _code(notebook)
+    others = [c.source for c in code if not set(c.ids) & reference.answers.keys()]
+    return {i: reference.program(i, _parts(code, reference, i), others) for i in reference.answers}
+
+
+def kindly(notebook, reference, grade_id):
+    """An answer's program, for one that loses as `answers` reads it: what else may the student have meant?
+
+    A function that was written once more below the answer's cells, helpers that stand in other answers' cells, tables
+    that loops fill; and what stands above counts for more than what stands below.
+
+    Returns
+    -------
+    list of str
+        Cells.
+    """
+    code, name = _code(notebook), find(grade_id).name
+    parts = _parts(code, reference, grade_id)
+    own = [k for k, c in enumerate(code) if grade_id in c.ids]
+    mine = set().union(*map(binds, parts)) - {name}
+    others = {find(i).name for i in reference.answers} - {name}
+
+    def free(cell):
+        """What a cell of others defines."""
+        if not set(cell.ids) & reference.answers.keys():
+            return [s for s in statements(cell.source, LOOPS) if not binds(s) & others]
+        return [s for s in helpers(cell.source) if not binds(s) & (others | mine | binds(reference.setup) | BUILT_IN)]
+
+    split = max(own, default=-1) + 1
+    rest = [[c for c in part if grade_id not in c.ids] for part in (code[:split], code[split:])]
+    above, below = ([s for c in cells for s in free(c)] for cells in rest)
+    again = [s for s in below if own and name in binds(s) and s.startswith(("def ", "@"))]
+    known = set().union(mine, BUILT_IN, *map(binds, above))
+    below = [s for s in below if s not in again and not binds(s) & known]
+    return reference.program(grade_id, parts, [*above, *below], again, LOOPS)
 
 
 def essays(notebook, reference):
@@ -232,28 +271,14 @@ def _earlier(reference, grade_id):
     return list(reference.answers)[: list(reference.answers).index(grade_id)]
 
 
-def _around(code, reference, grade_id):
-    """The answer's own cells, definitions elsewhere, and those of its function below them.
+def _code(notebook):
+    return [c for c in notebook.cells if c.cell_type == "code"]
 
-    Of another answer's cells only its helpers are taken: when it breaks it costs itself alone. What stands above counts
-    for more than what stands below, which may belong to a later experiment.
-    """
-    name = find(grade_id).name
-    taken = {find(i).name for i in reference.answers} - {name}
 
-    def free(cell):
-        """What a cell of others defines."""
-        if not set(cell.ids) & reference.answers.keys():
-            return [s for s in statements(cell.source) if not binds(s) & taken]
-        return [s for s in helpers(cell.source) if not binds(s) & (taken | binds(reference.setup))]
-
-    own = [k for k, c in enumerate(code) if grade_id in c.ids]
-    parts = [code[k].source for k in own if not reference.is_blank(grade_id, code[k].source)]
-    split = max(own, default=-1) + 1
-    others = [[c for c in part if grade_id not in c.ids] for part in (code[:split], code[split:])]
-    above, below = ([s for c in cells for s in free(c)] for cells in others)
-    again = [s for s in below if own and name in binds(s)]
-    return parts, [*(s for s in below if s not in again), *above], again
+def _parts(code, reference, grade_id):
+    """The answer's own cells, where something was attempted."""
+    own = [c.source for c in code if grade_id in c.ids]
+    return [source for source in own if not reference.is_blank(grade_id, source)]
 
 
 def _notebook(cells):

@@ -182,8 +182,8 @@ with attempt():
 #
 # $$i\sim\text{rng.integers}(n),\quad v\leftarrow\beta v+(a_i^\top x-b_i)\,a_i,\quad p=e+\tfrac{\eta}{1+t/10}v,\quad x\leftarrow x-\mathrm{top}_k(p),\quad e\leftarrow p-\mathrm{top}_k(p).$$
 #
-# Return the model and a **state** of your own making. Given back as `state`, the run must go on as if nothing had
-# happened, bit for bit, even in another process, where none of your variables are left.
+# Return the model and a **state** of your own making (anything that `pickle` takes). Given back as `state`, the run must
+# go on as if nothing had happened, bit for bit, even in another process, where none of your variables are left.
 
 # %% answer="fault_tolerance-resume"
 def train(A, b, step_size, momentum, k, rounds, state=None):

@@ -176,20 +176,30 @@ def _elsewhere(task):
         return task()
     processes = multiprocessing.get_context("fork")
     here, there = processes.Pipe(duplex=False)
-    process = processes.Process(target=lambda: there.send(task()))
+    process = processes.Process(target=lambda: there.send(_tried(task)))
     process.start()
     there.close()
     try:
-        return here.recv()
+        result, error = here.recv()
     except EOFError:
-        raise CourseError("the run that is killed returned no state that another process could be given") from None
+        raise CourseError("it returned no model or state that another process could be given") from None
     finally:
         process.join()
+    if error:
+        raise error
+    return result
+
+
+def _tried(task):
+    try:
+        return task(), None
+    except Exception as error:
+        return None, error
 
 
 def _resumed(function, A, b, step_size, momentum, k, rounds, killed):
     """The run never killed, and the one that was: they must be equal in every bit."""
-    whole = function(A, b, step_size, momentum, k, rounds)[0]
+    whole = _elsewhere(lambda: function(A, b, step_size, momentum, k, rounds)[0])
     half = _elsewhere(lambda: function(A, b, step_size, momentum, k, killed)[1])
     rest = function(A, b, step_size, momentum, k, rounds - killed, state=half)[0]
     exact = float(np.asarray(rest).tobytes() == np.asarray(whole).tobytes())

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from itertools import pairwise, zip_longest
+from multiprocessing.util import get_temp_dir
 from types import SimpleNamespace
 
 import nbformat
@@ -356,6 +357,7 @@ def graded(tmp_path_factory):
         nbformat.write(submission({i: written(text, i) for i, _, text in group}), source / f"group {k}.ipynb")
     for name, (notebook, _) in OTHERS.items():
         nbformat.write(notebook, source / f"{name}.ipynb")
+    get_temp_dir()  # of multiprocessing, for as long as this process lives: not in ours
     own = tempfile.mkdtemp(prefix="g")  # short: sockets lie below it
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tempfile, "tempdir", own)

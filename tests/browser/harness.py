@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -46,6 +47,12 @@ ERRORS = """() => window.jupyterapp.shell.currentWidget.content.widgets
     .flatMap(cell => cell.model.outputs?.toJSON() ?? [])
     .filter(output => output.output_type === "error")
     .map(output => `${output.ename}: ${output.evalue}`)"""
+# Whether an explorer shows another picture than before; asked of the page anew, which may have made it anew.
+FRESH = """([title, nth, before]) => {
+    const named = section => section.querySelector(".heading > strong").textContent === title;
+    const image = [...document.querySelectorAll("section.explorer")].filter(named)[nth]?.querySelector("figure img");
+    return image && image.src !== before && image.complete;
+}"""
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
 
@@ -233,10 +240,10 @@ class ExplorerOnPage:
     """An explorer as the page shows it, found by what a screen reader would say."""
 
     def __init__(self, page, title, nth=0):
-        self.page = page
-        region = page.get_by_role("region", name=title, exact=True).nth(nth)
-        label = region.get_attribute("aria-labelledby")  # by which it is found without asking the whole page for roles
-        self.section = page.locator(f"section[aria-labelledby={label}]")
+        self.page, self.title, self.nth = page, title, nth
+        page.get_by_role("region", name=title, exact=True).nth(nth).wait_for(state="attached")
+        named = page.locator(".heading > strong", has_text=re.compile(f"^{re.escape(title)}$"))
+        self.section = page.locator("section.explorer", has=named).nth(nth)  # quicker than by role, each time anew
         self.image = self.section.locator("figure img")
 
     def slider(self, label):
@@ -296,10 +303,16 @@ class ExplorerOnPage:
 
     def press(self, control, *keys):
         """Press keys on a control one after another; return when the picture has followed."""
+        from playwright.sync_api import TimeoutError as NoPicture
+
         control.focus()
         for key in keys:
             before = self.image.get_attribute("src")
             control.press(key)
-            changed = "([image, before]) => image.src !== before && image.complete"
-            self.page.wait_for_function(changed, arg=[self.image.element_handle(), before])
+            try:
+                self.page.wait_for_function(FRESH, arg=[self.title, self.nth, before])
+            except NoPicture as error:
+                focus = self.page.evaluate("document.activeElement.outerHTML.slice(0, 300)")
+                said = f"no new picture of '{self.title}' after {key}; {self.sentence} The focus is on {focus}"
+                raise AssertionError(said) from error
         self.wait_until_current()

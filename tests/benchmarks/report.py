@@ -18,11 +18,12 @@ REASONS = """## Where an aim is missed, and why
 
 Found with a profiler; seconds are those of the machine above.
 
-- **One round at m = 16, n = 100, d = 50.** Its two products take 30 µs. Around them stand some twenty array operations
-  and a few entries in the books, each at what a call of NumPy or Python costs: residuals, weights and shapes 7 µs, the
-  all-reduce with its bill and clocks 4, the mean and the step 3, what is read from cold memory the rest; 45 to 50 in
-  all. A record takes 60 to 100 µs; its gradients serve the next step of methods with a common model. Decentralised
-  methods mix besides, and their records average the models. Nothing of this grows with the problem: see m = 1000.
+- **One round at m = 16, n = 100, d = 50.** Its two products take 20 µs. Around them stand some twenty array operations
+  and a few entries in the books, each at what a call of NumPy or Python costs: residuals, weights and shapes 6 µs, the
+  all-reduce with its bill, clocks and mean 2, the step and the rest 2; 30 in all. A record takes some 35 µs; its
+  gradients serve the next step of methods with a common model. Decentralised methods mix besides, and their records
+  average the models. Nothing of this grows with the problem: see m = 1000. (On a machine with slower, smaller caches
+  sync SGD took 1.9 to 2.1 times the products.)
 - **DSGD and tracking at m = 1000, n = 10, d = 1000.** With ten rows a worker a model is as large as a tenth of its
   data. The products of a round take 10 ms; mixing on a ring reads three models for each that it writes, 5 ms, the step
   passes over three, 5 ms; tracking has two of each. In place it would be less, and the source would no longer read like
@@ -31,11 +32,12 @@ Found with a profiler; seconds are those of the machine above.
   correction in each local step.
 - **Bytes of Uniform, Stochastic and QSGD.** Elias's code gives each number as many bits as it needs, so that where one
   begins is known only when the one before was read. In the simulator these bits are counted, not written.
-- **Keys and drags.** 95th percentile of keys 84 to 102 ms, longest end of a drag 132 to 188 in five runs: within the
-  aims where the machine is quick, not always where it is slow. In the median a key takes 60 to 90 ms, of which
-  function, drawing and encoding take 5 to 15; the rest are messages through Jupyter's server, and the browser's.
-- **MPI.** Four ranks on two cores: a mix of 10,000 numbers took 1.33 in this run, which ended the benchmark; the rows
-  above are those of its repetition right after it (1.16, then 1.21).
+- **Keys and drags.** 95th percentile of keys 72 and 85 ms, longest end of a drag 121 and 143 in two runs on this
+  machine; 84 to 102 and 132 to 188 on a slower one, so there not always within the aims. In the median a key takes
+  50 ms here, of which function, drawing and encoding take 2 to 15; the rest are messages through Jupyter's server, and
+  the browser's.
+- **MPI.** Four ranks on two cores: a mean of 10,000 numbers took 1.31 in this run, which ended the benchmark; the rows
+  above are those of its repetition right after it.
 - **Lecture 10** starts four processes twice; half of its seconds are theirs.
 """
 

@@ -160,7 +160,7 @@ def test_latency_decides_for_small_models_and_bandwidth_for_large():
     "value, unit, words",
     [
         (1e-5, "s", "10 µs"), (0.99999, "s", "1 s"), (1e3, "s", "1,000 s"),
-            (2.5e7, "s", "25 million s"), (0, "s", "0 s"),
+        (2.5e7, "s", "25 million s"), (0, "s", "0 s"),
         (3e-12, "s", "0.003 ns"), (12.5e9, "B/s", "12.5 GB/s"), (25e6, "words", "25 million words"),
         (1024, "", "1,024"), (1024.0, "", "1,020"), (0.1 + 0.2, "", "0.3"), (-2e-4, "", "-0.0002"),
         (3.2e-9, "", "3.2 × 10⁻⁹"), (7e9, "words", "7 billion words"), (5e13, "", "5 × 10¹³"),

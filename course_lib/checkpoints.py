@@ -5,7 +5,6 @@ And the folder for what may be lost, since it can be computed again.
 
 import io
 import json
-import numbers
 import os
 import tempfile
 import zipfile
@@ -17,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from course_lib.errors import CourseError
+from course_lib.errors import CourseError, whole
 
 MAGIC = b"checkpoint 1\n"
 
@@ -85,10 +84,8 @@ class Checkpoints:
     """
 
     def __init__(self, folder, every=1, keep=2):
-        for name, value, least in (("every", every, 1), ("keep", keep, 2)):
-            if not (isinstance(value, numbers.Integral) and value >= least):
-                raise CourseError(f"{name} must be a whole number from {least} on, not {value}")
-        self.folder, self.every, self.keep, self.refused = Path(folder), every, keep, []
+        self.folder, self.refused = Path(folder), []
+        self.every, self.keep = whole(every, "every"), whole(keep, "keep", least=2)
 
     def note(self, state, cluster):
         """Save, if it is time to: `run` calls it after every step."""

@@ -7,7 +7,7 @@ share on s workers or fewer is gone when they are.
 
 import numpy as np
 
-from course_lib.errors import CourseError
+from course_lib.errors import CourseError, whole
 
 EXACT = 1e-8  # a decoding that misses a share's weight of one by more than this is none
 
@@ -93,7 +93,7 @@ class Cyclic(Code):
 
     def __init__(self, m, stragglers, seed=0):
         _check(m, stragglers)
-        H = np.random.default_rng(seed).standard_normal((stragglers, m))
+        H = np.random.default_rng(whole(seed, "seed", 0)).standard_normal((stragglers, m))
         H -= H.mean(axis=1, keepdims=True)
         B = np.eye(m)
         for i in range(m):

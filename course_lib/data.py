@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from course_lib.checkpoints import user_cache
-from course_lib.errors import CourseError
+from course_lib.errors import CourseError, whole
 
 NAMES = ("digits", "breast_cancer", "diabetes")
 
@@ -54,7 +54,7 @@ def load(name, seed=0):
     features, labels = _kept()(name, version("scikit-learn"))
     if name == "diabetes":
         labels = (labels - labels.mean()) / labels.std()
-    order = np.random.default_rng(seed).permutation(len(labels))
+    order = np.random.default_rng(whole(seed, "seed", 0)).permutation(len(labels))
     features, labels = features[order].astype(float), labels[order]
     held_out = len(labels) // 5
     train = features[held_out:]
@@ -104,11 +104,10 @@ def regression(workers, rows, d, condition=10.0, noise=0.1, heterogeneity=0.0, s
     targets : array, shape (m, n)
     """
     for name, number in {"workers": workers, "rows": rows, "d": d}.items():
-        if number < 1 or number != int(number):
-            raise CourseError(f"{name} must be a whole number from 1 on, not {number}")
+        whole(number, name)
     if not condition >= 1:
         raise CourseError(f"the condition number must be at least 1, not {condition}")
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(whole(seed, "seed", 0))
     scales = np.geomspace(1, condition**-0.5, d)
     features = rng.standard_normal((workers, rows, d)) * scales
     truth = rng.standard_normal((1, d)) + heterogeneity * rng.standard_normal((workers, d))
@@ -154,7 +153,7 @@ def partition_iid(labels, workers, seed=0):
         Row numbers of each worker; together every row once.
     """
     rows = _rows(labels, workers)
-    return np.array_split(np.random.default_rng(seed).permutation(rows), workers)
+    return np.array_split(np.random.default_rng(whole(seed, "seed", 0)).permutation(rows), workers)
 
 
 def partition_dirichlet(labels, workers, alpha, seed=0):
@@ -173,7 +172,7 @@ def partition_dirichlet(labels, workers, alpha, seed=0):
     list of m arrays of int
         Sizes differ; no worker is left empty.
     """
-    rows, rng = _rows(labels, workers), np.random.default_rng(seed)
+    rows, rng = _rows(labels, workers), np.random.default_rng(whole(seed, "seed", 0))
     if not alpha > 0:
         raise CourseError(f"the Dirichlet concentration alpha must be positive, not {alpha}")
     parts = [[] for _ in range(workers)]
@@ -208,7 +207,7 @@ def partition_by_label(labels, workers, classes_per_worker=2, seed=0):
         raise CourseError(f"a worker can hold 1 to {rows // workers} shards here, not {classes_per_worker}")
     by_class = np.argsort(labels, kind="stable")
     shards = np.array_split(by_class, workers * classes_per_worker)
-    deal = np.random.default_rng(seed).permutation(len(shards)).reshape(workers, classes_per_worker)
+    deal = np.random.default_rng(whole(seed, "seed", 0)).permutation(len(shards)).reshape(workers, classes_per_worker)
     return [np.concatenate([shards[k] for k in hand]) for hand in deal]
 
 
@@ -233,7 +232,7 @@ def partition_uneven(labels, workers, ratio=10.0, seed=0):
         raise CourseError(f"the ratio of the largest share to the smallest must be a number from 1 on, not {ratio}")
     shares = np.geomspace(1, ratio, workers)
     sizes = 1 + np.floor((rows - workers) * shares / shares.sum()).astype(int)
-    order = np.random.default_rng(seed).permutation(rows)
+    order = np.random.default_rng(whole(seed, "seed", 0)).permutation(rows)
     return np.split(order, np.cumsum(sizes)[:-1])
 
 
@@ -255,8 +254,6 @@ def deal(dataset, parts):
 
 
 def _rows(labels, workers):
-    if workers < 1 or workers != int(workers):
-        raise CourseError(f"the number of workers must be a whole number from 1 on, not {workers}")
-    if workers > len(labels):
+    if whole(workers, "the number of workers") > len(labels):
         raise CourseError(f"{workers} workers but {len(labels)} rows: some worker would have no data")
     return len(labels)

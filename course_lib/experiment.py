@@ -2,7 +2,6 @@
 
 import inspect
 import json
-import numbers
 import os
 from contextlib import nullcontext
 from dataclasses import dataclass, field, fields, replace
@@ -11,13 +10,13 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from course_lib.checkpoints import pack, saved_arrays, unpack
-from course_lib.errors import CourseError
+from course_lib.errors import CourseError, whole
 
 #: What a record shows, and the clocks that it is shown against.
 SHOWN, CLOCKS = ("loss", "gradient_norm", "consensus", "accuracy"), ("rounds", "bytes", "seconds")
 
-#: A run is stopped when its loss exceeds this many times its first loss, or this number if that was below 1.
-BLOW_UP = 1e6
+#: A run is stopped when one of these exceeds so many times what it was at first, or this number if that was below 1.
+BOUNDED, BLOW_UP = {"loss": "loss", "consensus": "distance between the workers' models"}, 1e6
 
 
 @dataclass
@@ -74,6 +73,31 @@ class History:
             rest = json.loads(str(arrays["_rest"]))
             return cls(**{name: unpack(value, arrays) for name, value in rest.items()})
 
+    def record(self, show, clock="rounds"):
+        """A quantity, and what a clock read when it was noted.
+
+        Parameters
+        ----------
+        show : {"loss", "gradient_norm", "consensus", "accuracy"}
+        clock : {"rounds", "bytes", "seconds"}
+
+        Returns
+        -------
+        clock : array, shape (T,)
+        values : array, shape (T,) or (T, R)
+
+        Raises
+        ------
+        CourseError
+            For a clock or a record that there is not.
+        """
+        there = [name for name in SHOWN if getattr(self, name) is not None]
+        if show not in there:
+            raise CourseError(f"this run has no record of {show!r}; it has {', '.join(there)}")
+        if clock not in CLOCKS:
+            raise CourseError(f"no clock is called {clock!r}; there are {', '.join(CLOCKS)}")
+        return getattr(self, clock), getattr(self, show)
+
     def first(self, show, target, clock="rounds"):
         """What a clock reads when a quantity first reaches its target; infinity if it never does.
 
@@ -91,25 +115,22 @@ class History:
         Raises
         ------
         CourseError
-            For a record that there is not, and for one of several experiments.
+            As `record`, and for a record of several experiments.
         """
-        values = getattr(self, show, None) if show in SHOWN else None
-        if values is None or clock not in CLOCKS:
-            raise CourseError(f"this run has no record of {show!r} against {clock!r}")
+        clock, values = self.record(show, clock)
         if values.ndim > 1:
             raise CourseError("several experiments reach it each at its own time: take one, or .averaged()")
         there = values >= target if show == "accuracy" else values <= target
-        return float(getattr(self, clock)[there.argmax()]) if there.any() else np.inf
+        return float(clock[there.argmax()]) if there.any() else np.inf
 
     def averaged(self):
         """The mean of the R experiments, as one record of shape (T,)."""
-        means = {name: _mean(getattr(self, name)) for name in ("loss", "gradient_norm", "accuracy", "consensus")}
-        return replace(self, **means)
+        return replace(self, **{name: _mean(getattr(self, name)) for name in SHOWN})
 
     def table(self, lines=8):
         """A few records, evenly spaced, as rows of text."""
         pick = np.unique(np.linspace(0, len(self.rounds) - 1, lines).astype(int))
-        head = ["rounds", "bytes", "seconds", "loss", "gradient_norm"]
+        head = [*CLOCKS, "loss", "gradient_norm"]
         head += ["accuracy"] if self.accuracy is not None else []
         rows = [[_short(getattr(self, name)[k]) for name in head] for k in pick]
         return [head, *rows]
@@ -159,8 +180,8 @@ def run(method, rounds, record_every=1, quiet=False, checkpoints=None):
         raise CourseError("run needs a method on a cluster, such as sync_sgd(cluster, 0.1), that was not used up")
     cluster, history = arguments["cluster"], History(method.__name__)
     under_way = inspect.getgeneratorstate(method) != inspect.GEN_CREATED  # then its next state is a step further
-    _whole(rounds, "rounds", least=int(under_way))
-    _whole(record_every, "record_every", least=1)
+    whole(rounds, "rounds", least=int(under_way))
+    whole(record_every, "record_every")
     ceilings = None
     silent = quiet or "TQDM_DISABLE" in os.environ  # tqdm.notebook does not read it
     bar = nullcontext() if silent else tqdm(total=rounds, desc=history.name, unit="round", delay=2, leave=False)
@@ -170,10 +191,11 @@ def run(method, rounds, record_every=1, quiet=False, checkpoints=None):
             if checkpoints is not None and k > 0:
                 checkpoints.note(state, cluster)
             if k % record_every == 0 or k == rounds:
-                sizes = _record(history, cluster, state)
-                ceilings = [BLOW_UP * np.maximum(np.abs(s), 1) for s in sizes] if ceilings is None else ceilings
-                if not (sizes[0] <= ceilings[0]).any() or not (sizes[1] <= ceilings[1]).any():  # NaN is not below
-                    history.message = _diverged(history)
+                _record(history, cluster, state)
+                sizes = {name: getattr(history, name)[-1] for name in BOUNDED}
+                ceilings = ceilings or {name: BLOW_UP * np.maximum(np.abs(s), 1) for name, s in sizes.items()}
+                if above := [name for name in BOUNDED if not (sizes[name] <= ceilings[name]).any()]:  # NaN is not below
+                    history.message = _diverged(history, above[0])
                     break
                 if not silent:
                     bar.update(k - bar.n)
@@ -205,7 +227,7 @@ def sweep(make, values):
 
 
 def _record(history, cluster, state):
-    """Note where the run is; return what must not blow up everywhere: the loss, and how far the models are apart."""
+    """Note where the run is."""
     problem = cluster.problem
     models = _together(cluster, _tuple(state)[0])
     common = models.shape[-2] == 1  # all workers hold the same model
@@ -216,12 +238,10 @@ def _record(history, cluster, state):
     loss, gradient = problem.loss_and_gradient(model)
     history.loss.append(loss)
     history.gradient_norm.append(np.sqrt((gradient**2).sum((-2, -1))))
-    apart = np.zeros(np.shape(loss)) if common else np.sqrt(((models - model) ** 2).sum(-1).mean(-1))
-    history.consensus.append(apart)
+    history.consensus.append(np.zeros(np.shape(loss)) if common else np.sqrt(((models - model) ** 2).sum(-1).mean(-1)))
     if hasattr(problem, "accuracy"):
         history.accuracy.append(problem.accuracy(model))
     history.model = model
-    return loss, apart
 
 
 def _together(cluster, models):
@@ -229,22 +249,19 @@ def _together(cluster, models):
     return cluster.together(models) if hasattr(cluster, "together") else models
 
 
-def _diverged(history):
-    first, last = history.loss[0], history.loss[-1]
+def _diverged(history, name):
+    first, last = getattr(history, name)[0], getattr(history, name)[-1]
     if not np.all(np.isfinite(first)):
-        return f"{history.name} was stopped at its start: the loss is not finite there."
-    what = "loss"
-    if np.all(np.abs(last) <= BLOW_UP * np.maximum(np.abs(first), 1)):  # of the mean model: what is apart cancels
-        what, first, last = "distance between the workers' models", history.consensus[0], history.consensus[-1]
+        return f"{history.name} was stopped at its start: the {BOUNDED[name]} is not finite there."
     size = float(np.nanmax(np.where(np.isfinite(last), last, np.inf)))
     return (
-        f"{history.name} diverged: the {what} went from {float(np.max(first)):.3g} to {size:.3g} "
+        f"{history.name} diverged: the {BOUNDED[name]} went from {float(np.max(first)):.3g} to {size:.3g} "
         f"by round {history.rounds[-1]}, so the run was stopped. A smaller step size should help."
     )
 
 
 def _finish(history, cluster, state):
-    for name in ("rounds", "bytes", "seconds", "loss", "gradient_norm", "consensus", "accuracy"):
+    for name in (*CLOCKS, *SHOWN):
         setattr(history, name, _column(getattr(history, name)))
     history.state = tuple(np.copy(s) if isinstance(s, np.ndarray) else s for s in _tuple(state))
     history.model = history.model.copy()
@@ -263,18 +280,13 @@ def _mean(records):
     return None if records is None else records.reshape(len(records), -1).mean(1)
 
 
-def _whole(value, name, least):
-    if not (isinstance(value, numbers.Integral) and value >= least):
-        raise CourseError(f"{name} must be a whole number from {least} on, not {value}")
-
-
 def _tuple(state):
     return state if isinstance(state, tuple) else (state,)
 
 
 def _one(together, r):
     single = History(together.name, together.rounds, together.bytes, together.seconds)
-    for name in ("loss", "gradient_norm", "accuracy", "consensus"):
+    for name in SHOWN:
         values = getattr(together, name)
         setattr(single, name, None if values is None else values[:, r])
     single.model = together.model[r]

@@ -212,15 +212,15 @@ def convergence(histories, against="rounds", show="loss", optimum=None, theory=N
     Figure
     """
     named = _named(histories)
-    values = {name: _records(history, against, show, optimum) for name, history in named.items()}
+    records = {name: _record(history, against, show, optimum) for name, history in named.items()}
     fig, ax = (ax.figure, ax) if ax is not None else figure()
-    for k, (name, history) in enumerate(named.items()):
-        look = style(name) if name in LABELS else series(k, name)
-        ax.plot(getattr(history, against), values[name], **look)
+    for k, (name, record) in enumerate(records.items()):
+        ax.plot(*record, **(style(name) if name in LABELS else series(k, name)))
     if theory is not None:
-        clock = getattr(history, against)
-        ax.plot(clock, theory(history.rounds) if callable(theory) else theory, label="theory", **THEORY)
-    if show != "accuracy" and any((v > 0).any() for v in values.values()):
+        *_, last = named.values()
+        bound = theory(last.rounds) if callable(theory) else theory
+        ax.plot(getattr(last, against), bound, label="theory", **THEORY)
+    if show != "accuracy" and any((values > 0).any() for _, values in records.values()):
         ax.set_yscale("log")
     ax.set_xlabel(CLOCKS[against])
     ax.set_title(QUANTITIES[show])
@@ -241,16 +241,14 @@ def _named(histories):
     return dict(zip(names, histories))
 
 
-def _records(history, against, show, optimum):
-    """The quantity's values in a history, after making sure that it can be drawn."""
-    if against not in CLOCKS:
-        raise CourseError(f"no clock is called {against!r}; there are {', '.join(CLOCKS)}")
-    if show == "gap" and optimum is None:
+def _record(history, against, show, optimum):
+    """What a clock read, and the quantity's values."""
+    if show != "gap":
+        return history.record(show, against)
+    if optimum is None:
         raise CourseError("the gap needs the smallest possible loss: optimum=problem.loss(problem.optimum())")
-    values = history.loss - optimum if show == "gap" else getattr(history, show, None)
-    if show not in QUANTITIES or values is None:
-        raise CourseError(f"{show!r} was not recorded; there are {', '.join(QUANTITIES)}")
-    return values
+    clock, loss = history.record("loss", against)
+    return clock, loss - optimum
 
 
 SPANS = {"compute": "#0072B2", "send": "#C04F00", "wait": "#d9d9d9", "down": "#111111"}

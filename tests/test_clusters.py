@@ -386,6 +386,9 @@ def test_ten_thousand_workers_run_a_round():
     [
         (lambda p: SimulatedCluster(p, compute=-1), "compute seconds must be positive, not -1"),
         (lambda p: SimulatedCluster(p, compute=float("nan")), "compute seconds must be positive"),
+        (lambda p: SimulatedCluster(p, compute="fast"), "compute seconds must be positive, not fast"),
+        (lambda p: SimulatedCluster(p, seed=-1), "seed must be a whole number from 0 on, not -1"),
+        (lambda p: SimulatedCluster(p, seed=None), "seed must be a whole number from 0 on, not None"),
         (lambda p: SimulatedCluster(p, compute=Speeds(Constant(1.0), [1, 2])), "2 speeds for 3 workers"),
         (lambda p: SimulatedCluster(p, compute=slow_worker(5, 10)), "5 speeds for 3 workers"),
         (lambda p: slow_worker(3, -2), "speeds must be positive"),

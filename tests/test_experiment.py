@@ -344,7 +344,7 @@ def test_a_run_whose_models_fly_apart_is_stopped_though_their_mean_stands_still(
         (lambda path: History.load(damaged(path / "d.npz")), "does not hold a History, or it is damaged"),
         (lambda _: sweep(lambda step: run(sync_sgd(cluster_of(), step), 5), []), "at least one value"),
         (lambda _: run(sync_sgd(cluster_of(), 0.1), 5).first("lost", 1), "no record of 'lost'"),
-        (lambda _: run(sync_sgd(cluster_of(), 0.1), 5).first("loss", 1, "hours"), "against 'hours'"),
+        (lambda _: run(sync_sgd(cluster_of(), 0.1), 5).first("loss", 1, "hours"), "no clock is called 'hours'"),
         (lambda _: run(sync_sgd(cluster_of(), np.ones((2, 1, 1))), 5).first("loss", 1), "each at its own time"),
         (lambda _: sync_sgd(cluster_of(), "fast"), "not 'fast'"),
         (lambda _: deadline_sgd(cluster_of(), 0.1, 0), "deadline must be positive, not 0"),

@@ -410,11 +410,13 @@ def test_a_file_that_a_system_renamed_is_told(tmp_path):
 def test_an_essay_may_go_on_in_cells_below():
     notebook = submission({})
     ids = [c.id for c in notebook.cells]
-    own = nbformat.v4.new_markdown_cell("My own words.")
-    notebook.cells.insert(ids.index(WORDS) + 1, nbformat.from_dict({**own, "id": "new"}))
-    read = submissions.read(b"\xef\xbb\xbf" + nbformat.writes(notebook).encode())
-    assert submissions.essays(read, submitting.REFERENCE) == {WORDS: "My own words."}
-    as_it_was = submissions.read(nbformat.writes(submission({})).encode())
+    text, code = nbformat.v4.new_markdown_cell, nbformat.v4.new_code_cell
+    own = [text("My own words."), code("print('as here')"), text("And more.")]
+    below = ids.index(WORDS) + 1
+    notebook.cells[below:below] = [nbformat.from_dict({**cell, "id": f"new-{k}"}) for k, cell in enumerate(own)]
+    read = submissions.read(nbformat.writes(notebook).encode("utf-16"))  # as some editors save it
+    assert submissions.essays(read, submitting.REFERENCE) == {WORDS: "My own words.\n\nAnd more."}
+    as_it_was = submissions.read(b"\xef\xbb\xbf" + nbformat.writes(submission({})).encode())
     assert submissions.essays(as_it_was, submitting.REFERENCE) == {WORDS: ""}
 
 

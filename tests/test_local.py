@@ -580,7 +580,7 @@ def test_mistakes_are_told_at_the_call():
     }.items():
         with pytest.raises(CourseError, match=words):
             fedavg(cluster, 0.1, **dict(arguments))
-    with pytest.raises(CourseError, match="SCAFFOLD has options 1 and 2"):
-        run(scaffold(cluster, 0.1, 2, option=3), 1)
-    with pytest.raises(CourseError, match="probability of a message"):
-        run(scaffnew(cluster, 0.1, 0), 1)
+    with pytest.raises(CourseError, match="option must be 1 or 2, not 3"):
+        scaffold(cluster, 0.1, 2, option=3)
+    with pytest.raises(CourseError, match="probability must be above 0 and at most 1, not 0"):
+        scaffnew(cluster, 0.1, 0)

@@ -133,7 +133,7 @@ def test_a_run_that_diverged_can_be_drawn():
     "options, words",
     [
         ({"against": "hours"}, "no clock is called 'hours'; there are rounds, bytes, seconds"),
-        ({"show": "error"}, "'error' was not recorded; there are loss, gap"),
+        ({"show": "error"}, "no record of 'error'; it has loss, gradient_norm, consensus, accuracy"),
         ({"show": "gap"}, "needs the smallest possible loss: optimum="),
     ],
 )
@@ -146,7 +146,7 @@ def test_more_bad_input(histories):
     with pytest.raises(CourseError, match="two runs are called sync_sgd: give a dict"):
         plots.convergence([histories[0], histories[0]])
     no_classes = run(sync_sgd(SimulatedCluster(toy(LeastSquares)), 0.1), 2, quiet=True)
-    with pytest.raises(CourseError, match="'accuracy' was not recorded"):
+    with pytest.raises(CourseError, match=r"no record of 'accuracy'; it has loss, gradient_norm, consensus$"):
         plots.convergence(no_classes, show="accuracy")
 
 

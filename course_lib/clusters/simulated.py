@@ -17,7 +17,7 @@ from course_lib.clusters.selecting import Selecting, Streams
 from course_lib.clusters.sharing import Sharing
 from course_lib.clusters.solving import Solving
 from course_lib.clusters.timing import ComputeTime, Constant, Link
-from course_lib.errors import CourseError
+from course_lib.errors import CourseError, whole
 
 
 class Span(NamedTuple):
@@ -68,7 +68,7 @@ class SimulatedCluster(Books, Mixing, Compressing, Solving, Selecting, Balancing
         initial_model=None, service=0.0, replay=None, faults=(),
     ):  # fmt: skip
         self.problem, self.m, self.d = problem, problem.m, problem.d
-        self.seed, self.batch_size, self.replicates = seed, batch_size, replicates
+        self.seed, self.batch_size, self.replicates = whole(seed, "seed", 0), batch_size, replicates
         self.compute = compute if isinstance(compute, ComputeTime) else Constant(compute)
         self.compute.check(self.m)
         self.link = link or Link()
@@ -77,8 +77,8 @@ class SimulatedCluster(Books, Mixing, Compressing, Solving, Selecting, Balancing
         self._bill(self.m, self.d, 8)  # refuses an unknown algorithm here
         if batch_size is not None and not (np.shape(batch_size) in ((), (self.m,)) and _counts(batch_size)):
             raise CourseError(f"batch_size must be a whole number from 1 on, or one for each of the {self.m} workers")
-        if replicates is not None and not _counts(replicates):
-            raise CourseError(f"replicates must be a whole number from 1 on, not {replicates}")
+        if replicates is not None:
+            whole(replicates, "replicates")
         self.initial_model = problem.initial() if initial_model is None else np.asarray(initial_model, float)
         if not service >= 0:
             raise CourseError(f"the server's service time must be at least 0 seconds, not {service}")

@@ -12,7 +12,8 @@ from course_lib.errors import CourseError
 def positive(**values):
     """Refuse a value that is not a positive, finite number (or array of them), by name."""
     for name, value in values.items():
-        if not (np.all(np.isfinite(value)) and np.all(np.asarray(value) > 0)):
+        given = np.asarray(value)
+        if given.dtype.kind not in "iuf" or not (np.isfinite(given) & (given > 0)).all():
             raise CourseError(f"{name.replace('_', ' ')} must be positive, not {value}")
 
 

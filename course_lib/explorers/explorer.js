@@ -3,10 +3,15 @@
 
 const same = (a, b) => JSON.stringify(Object.entries(a).sort()) === JSON.stringify(Object.entries(b).sort());
 
-// Scroll a node into view, and again while cells on the way, which get their height when they are seen, push it out.
-const show = (node, times = 6) => {
-  node.scrollIntoView({ block: "center" });
-  if (times > 1) setTimeout(show, 50, node, times - 1);
+// Scroll a node into view and hold it there, while cells on the way, which get their height when they are seen,
+// would push it out; until the reader does something, and no longer than a moment.
+const show = (node) => {
+  const centre = () => node.scrollIntoView({ block: "center" });
+  const holding = setInterval(centre, 50);
+  const letGo = () => clearInterval(holding);
+  for (const act of ["keydown", "pointerdown", "wheel"]) addEventListener(act, letGo, { capture: true, once: true });
+  setTimeout(letGo, 300);
+  centre();
 };
 
 // A link to the statement on this page that begins so, or to the reference if there is none here.

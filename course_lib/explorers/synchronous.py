@@ -63,22 +63,21 @@ def step_size_picture(step_size, workers):
     cluster = SimulatedCluster(problem, seed=1, batch_size=1, initial_model=np.ones(D))
     t = np.arange(ROUNDS + 1)
     loss = problem.loss(np.array([x for x, _ in islice(sync_sgd(cluster, step_size), len(t))]))
-    sigma2, gap = NOISE**2 / workers, loss[0]
-    within = step_size <= 1 / problem.L
-    bound = (
-        bounds.sgd_constant_step(t, step_size, problem.L, problem.mu, sigma2, gap) if within else t * np.nan
-    )
-    settled = expected_gap(MILD, step_size, workers, np.inf)
     expected = expected_gap(MILD, step_size, workers, t)
-    late = ", long after these rounds" if expected[-1] > 1.1 * settled else ""
-    if step_size * problem.L >= 2:
+    bound = t * np.nan
+    if step_size >= 2 / problem.L:
         answer = "is above 2/L: the run diverges, whatever the number of workers."
-    elif within:
-        floor = bounds.sgd_constant_step(np.inf, step_size, problem.L, problem.mu, sigma2, gap)
-        answer = f"settles at {quantity(settled)}{late}; the theorem allows {quantity(floor)}. "
-        answer += "Twice the workers halve both."
     else:
-        answer = f"settles at {quantity(settled)}, but it is above 1/L, so the theorem is silent."
+        settled = expected_gap(MILD, step_size, workers, np.inf)
+        late = ", long after these rounds" if expected[-1] > 1.1 * settled else ""
+        answer = f"settles at {quantity(settled)}{late}"
+        if step_size <= 1 / problem.L:
+            constants = step_size, problem.L, problem.mu, NOISE**2 / workers, loss[0]
+            bound = bounds.sgd_constant_step(t, *constants)
+            floor = bounds.sgd_constant_step(np.inf, *constants)
+            answer += f"; the theorem allows {quantity(floor)}. Twice the workers halve both."
+        else:
+            answer += ", but it is above 1/L, so the theorem is silent."
     marks = [
         Curve(t, loss, "sync_sgd", linewidth=1.2, alpha=0.75, label="one run"),
         Curve(t, expected, "expectation", color="#C04F00", linestyle="-"),

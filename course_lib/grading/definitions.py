@@ -121,7 +121,7 @@ def _bound(statement):
     elif isinstance(statement, (ast.ExceptHandler, ast.For)):
         for inner in statement.body:
             yield from _bound(inner)
-    elif isinstance(statement, LOOPS):
+    elif isinstance(statement, DEFINES):
         for target in getattr(statement, "targets", None) or [statement.target]:
             yield from (node.id for node in ast.walk(target) if isinstance(node, ast.Name))
 

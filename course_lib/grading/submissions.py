@@ -1,6 +1,7 @@
 """From a student's notebook to the one that is run: only the source of the answers and what they need is taken."""
 
 import builtins
+import json
 from dataclasses import dataclass, field
 from warnings import catch_warnings
 
@@ -144,7 +145,7 @@ def read(content):
     """
     try:
         with catch_warnings(action="ignore"):
-            notebook = nbformat.reads(content.decode("utf-8-sig"), as_version=4)
+            notebook = nbformat.reads(content.decode(json.detect_encoding(content)), as_version=4)
         cells = [c for c in notebook.cells if isinstance(c.source, str) and isinstance(c.cell_type, str)]
         student = notebook.metadata.get("course", {}).get("student", "")
         sources = [c.source.encode(errors="replace").decode() for c in cells]
@@ -228,9 +229,9 @@ def essays(notebook, reference):
     for cell in notebook.cells:
         if found := next((i for i in cell.ids if i in words), None):
             writing = found
-        elif cell.cell_type != "markdown" or {cell.source.strip(), *cell.ids} & reference.given:
+        elif {cell.source.strip(), *cell.ids} & reference.given:
             writing = None  # a cell of the course: here the student's own end
-        if writing and cell.source.strip() not in ("", ESSAY):
+        if writing and cell.cell_type != "code" and cell.source.strip() not in ("", ESSAY):
             words[writing].append(cell.source)
     return {i: "\n\n".join(texts) for i, texts in words.items()}
 

@@ -7,21 +7,24 @@ import numbers
 import numpy as np
 
 from course_lib import topology
-from course_lib.errors import CourseError
+from course_lib.errors import CourseError, whole
 
 #: Arguments that are whole numbers, and the least value of each.
-WHOLE = {"fetch_every": 1, "push_every": 1, "bound": 0}
+WHOLE = {"fetch_every": 1, "push_every": 1, "bound": 0, "seed": 0}
 
 #: Arguments that are numbers: what they must be, in words, the test, and which.
 NUMBERS = (
     ("positive", lambda x: x > 0, ("deadline", "shift_step", "server_step", "consensus_step")),
     ("a number from 0 on", lambda x: 0 <= x < np.inf, ("rho", "damping")),
     ("at least 0 and below 1", lambda x: 0 <= x < 1, ("momentum", "smoothing")),
+    ("above 0 and at most 1", lambda x: 0 < x <= 1, ("probability",)),
 )
+
+#: Arguments that are one of a few.
+CHOICES = {"option": (1, 2), "count": ("workers", "samples")}
 
 #: Arguments that say who takes part in a round.
 SELECTION = ("sample", "dropout", "weights")
-
 
 #: Arguments that are matrices or functions of the round, and what each must satisfy.
 MATRICES = {"W": topology.check_mixing, "A": topology.check_pushing}
@@ -51,14 +54,19 @@ def method(generator):
         for name, check in MATRICES.items():
             if name in arguments:
                 arguments[name] = _matrices(arguments[name], check, arguments["cluster"].problem.weights)
+        if "values" in arguments:
+            arguments["values"] = _one_row_a_worker(arguments["values"], arguments["cluster"].m)
         for name, least in WHOLE.items():
-            if name in arguments and not (isinstance(arguments[name], numbers.Integral) and arguments[name] >= least):
-                raise CourseError(f"{name} must be a whole number from {least} on, not {arguments[name]}")
+            if name in arguments:
+                whole(arguments[name], name, least)
         for words, right, names in NUMBERS:
             for name in names:
                 value = arguments.get(name)
                 if value is not None and not (isinstance(value, numbers.Real) and right(value)):
                     raise CourseError(f"{name.replace('_', ' ')} must be {words}, not {value}")
+        for name, choices in CHOICES.items():
+            if name in arguments and arguments[name] not in choices:
+                raise CourseError(f"{name} must be {' or '.join(map(repr, choices))}, not {arguments[name]!r}")
         if "local_steps" in arguments:
             arguments["local_steps"] = _counts(arguments["local_steps"])
         if any(name in arguments for name in SELECTION):
@@ -82,12 +90,22 @@ def _matrices(W, check, weights):
     return topology.sequence(W)
 
 
+def _one_row_a_worker(values, m):
+    """What the workers talk about, as an array of shape (..., m, d)."""
+    try:
+        rows = np.array(values, float)
+    except (TypeError, ValueError):
+        raise CourseError(f"values are numbers, one row a worker, not {values!r}") from None
+    if rows.ndim < 2 or rows.shape[-2] != m:
+        raise CourseError(f"values are one row a worker, {m} in all; these have shape {rows.shape}")
+    return rows
+
+
 def _counts(local_steps):
     """Local steps as a function of the round, from a whole number or such a function."""
     if callable(local_steps):
         return local_steps
-    if not (isinstance(local_steps, numbers.Integral) and local_steps >= 1):
-        raise CourseError(f"local_steps must be a whole number from 1 on, not {local_steps}")
+    whole(local_steps, "local_steps")
     return lambda t: local_steps
 
 

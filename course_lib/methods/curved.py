@@ -2,12 +2,11 @@
 
 import functools
 import inspect
-import numbers
 
 import numpy as np
 
 from course_lib.compressors import pack, unpack
-from course_lib.errors import CourseError
+from course_lib.errors import CourseError, whole
 from course_lib.methods.base import method
 
 #: Step sizes that a line search tries at once; together with size 0 they make its messages of twelve words.
@@ -36,9 +35,7 @@ def curved(generator):
         if given["cluster"].replicates is not None or np.ndim(given.get("step_size")):
             raise CourseError(f"{generator.__name__} runs one experiment at a time: no replicates, a single step size")
         for name in ("memory", "pieces"):
-            whole = given.get(name, 1)
-            if not (isinstance(whole, numbers.Integral) and whole >= 1):
-                raise CourseError(f"{name} must be a whole number from 1 on, not {whole}")
+            whole(given.get(name, 1), name)
         return started
 
     return single

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from course_lib.errors import CourseError
 from course_lib.methods.base import in_place, method
 from course_lib.methods.local import walk
 
@@ -92,8 +91,6 @@ def scaffold(cluster, step_size, local_steps, sample=None, server_step=1.0, opti
     t : int
         Rounds taken.
     """
-    if option not in (1, 2):
-        raise CourseError(f"SCAFFOLD has options 1 and 2, not {option}")
     x, C, c, t = start or (cluster.start(), cluster.zeros(), 0 * cluster.start(), 0)
     while True:
         yield x, C, c, t

@@ -1,10 +1,9 @@
 """Local methods: workers take several steps between two messages, and what that does to where they end up."""
 
-import numbers
 
 import numpy as np
 
-from course_lib.errors import CourseError
+from course_lib.errors import CourseError, whole
 from course_lib.methods.base import method
 
 
@@ -65,8 +64,6 @@ def scaffnew(cluster, step_size, probability, seed=0, start=None):
     t : int
         Rounds, that is messages, so far.
     """
-    if not 0 < probability <= 1:
-        raise CourseError(f"the probability of a message must be above 0 and at most 1, not {probability}")
     x, h, t = start or (cluster.start(), cluster.zeros(), 0)
     while True:
         yield x, h, t
@@ -166,8 +163,7 @@ def epochs(cluster, passes=1):
     -------
     int
     """
-    if not (isinstance(passes, numbers.Integral) and passes >= 1):
-        raise CourseError(f"the number of passes must be a whole number from 1 on, not {passes}")
+    whole(passes, "the number of passes")
     sizes = getattr(cluster.problem, "sizes", None)
     if sizes is None:
         raise CourseError("an epoch is a pass over rows of data, and this problem has none: give local steps")

@@ -6,6 +6,7 @@ import numpy as np
 import scipy
 
 from course_lib.errors import CourseError
+from course_lib.topology.mixing import check_shares
 
 ALL = slice(None)  # workers, unless fewer are asked for
 
@@ -166,7 +167,6 @@ def normalised(weights, sizes):
         if weights not in ("equal", "pooled"):
             raise CourseError(f"weights are 'equal', 'pooled' or an array, not {weights!r}")
         weights = np.ones(len(sizes)) if weights == "equal" else sizes
+    check_shares(weights, len(sizes))
     weights = np.asarray(weights, float)
-    if weights.shape != (len(sizes),) or not (np.isfinite(weights) & (weights > 0)).all():
-        raise CourseError(f"weights must be {len(sizes)} positive numbers, one a worker")
     return weights / weights.sum()

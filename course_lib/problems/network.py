@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from course_lib.errors import whole
 from course_lib.problems.base import ALL
 from course_lib.problems.empirical import Empirical, accuracy, classes
 from course_lib.problems.linear import cross_entropy, one_hot, softmax
@@ -25,7 +26,7 @@ class TwoLayerNetwork(Empirical):
     convex = False
 
     def __init__(self, features, labels, hidden=16, l2=0.0, weights=None, test=None, seed=0):
-        self.hidden, self.seed = hidden, seed
+        self.hidden, self.seed = whole(hidden, "hidden"), whole(seed, "seed", 0)
         super().__init__(features, labels, l2, weights, test)
 
     def _dimension(self, features, labels):

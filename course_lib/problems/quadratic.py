@@ -4,7 +4,7 @@ from functools import cached_property
 
 import numpy as np
 
-from course_lib.errors import CourseError
+from course_lib.errors import CourseError, whole
 from course_lib.problems.base import ALL, Problem, models, normalised
 
 
@@ -53,7 +53,7 @@ class Quadratic(Problem):
         noise, seed
             See `Quadratic`.
         """
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(whole(seed, "seed", 0))
         Q = np.linalg.qr(rng.standard_normal((d, d)))[0]
         values = np.geomspace(1 / condition, 1, d) * np.exp(hessian_spread * rng.uniform(-1, 1, (m, d)))
         A = (Q * values[:, None]) @ Q.T

@@ -3,56 +3,56 @@
 import lazy_loader
 import numpy as np
 
-from course_lib.errors import CourseError
+from course_lib.errors import CourseError, whole
 
 nx = lazy_loader.load("networkx")  # when a graph is first asked for: who only mixes starts without it
 
 
 def complete(m):
     """Every worker talks to every other."""
-    return nx.complete_graph(m)
+    return nx.complete_graph(whole(m, "the number of workers"))
 
 
 def ring(m):
     """Worker i talks to i - 1 and i + 1, modulo m."""
-    return nx.cycle_graph(m) if m > 2 else nx.path_graph(m)
+    return nx.cycle_graph(m) if whole(m, "the number of workers") > 2 else nx.path_graph(m)
 
 
 def path(m):
     """A ring with one edge cut."""
-    return nx.path_graph(m)
+    return nx.path_graph(whole(m, "the number of workers"))
 
 
 def star(m):
     """Worker 0 talks to all, the others to worker 0 alone."""
-    return nx.star_graph(m - 1)
+    return nx.star_graph(whole(m, "the number of workers") - 1)
 
 
 def torus(rows, columns):
     """A grid whose edges wrap around: four neighbours each, where both sides are 3 or more."""
-    graph = nx.convert_node_labels_to_integers(nx.grid_2d_graph(rows, columns, periodic=True))
+    graph = nx.convert_node_labels_to_integers(nx.grid_2d_graph(*_sides(rows, columns), periodic=True))
     graph.remove_edges_from(list(nx.selfloop_edges(graph)))
     return graph
 
 
 def grid(rows, columns):
     """A rectangular grid."""
-    return nx.convert_node_labels_to_integers(nx.grid_2d_graph(rows, columns))
+    return nx.convert_node_labels_to_integers(nx.grid_2d_graph(*_sides(rows, columns)))
 
 
 def hypercube(q):
     """2^q workers; neighbours differ in one bit of their number."""
-    return nx.convert_node_labels_to_integers(nx.hypercube_graph(q), ordering="sorted")
+    return nx.convert_node_labels_to_integers(nx.hypercube_graph(whole(q, "the number of bits", 0)), ordering="sorted")
 
 
 def exponential(m):
     """Worker i talks to i + 1, i + 2, i + 4, ... modulo m, in both directions."""
-    return nx.circulant_graph(m, _powers_below(m))
+    return nx.circulant_graph(whole(m, "the number of workers"), _powers_below(m))
 
 
 def erdos_renyi(m, probability, seed=0):
     """Each edge present with the given probability; drawn again until the graph is connected."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(whole(seed, "seed", 0))
     for _ in range(100):
         graph = nx.gnp_random_graph(m, probability, seed=int(rng.integers(2**31)))
         if nx.is_connected(graph):
@@ -74,7 +74,7 @@ def small_world(m, neighbours=4, rewired=0.1, seed=0):
     """
     if not 2 <= neighbours < m:
         raise CourseError(f"each worker needs 2 to {m - 1} near neighbours, not {neighbours}")
-    return nx.connected_watts_strogatz_graph(m, neighbours, rewired, tries=100, seed=seed)
+    return nx.connected_watts_strogatz_graph(m, neighbours, rewired, tries=100, seed=whole(seed, "seed", 0))
 
 
 def from_edges(m, edges):
@@ -90,7 +90,7 @@ def from_edges(m, edges):
     networkx.Graph
         It may be disconnected; what needs a connected one says so.
     """
-    graph = nx.empty_graph(m)
+    graph = nx.empty_graph(whole(m, "the number of workers"))
     graph.add_edges_from(edges)
     if graph.number_of_nodes() > m:
         raise CourseError(f"an edge names worker {max(graph.nodes)}, but the workers are 0 ... {m - 1}")
@@ -99,12 +99,12 @@ def from_edges(m, edges):
 
 def directed_ring(m):
     """Worker i writes to i + 1, modulo m, and to nobody else."""
-    return nx.cycle_graph(m, create_using=nx.DiGraph)
+    return nx.cycle_graph(whole(m, "the number of workers"), create_using=nx.DiGraph)
 
 
 def directed_exponential(m):
     """Worker i writes to i + 1, i + 2, i + 4, ... modulo m: the static exponential graph (Ying et al., 2021)."""
-    graph = nx.empty_graph(m, create_using=nx.DiGraph)
+    graph = nx.empty_graph(whole(m, "the number of workers"), create_using=nx.DiGraph)
     graph.add_edges_from((i, (i + hop) % m) for i in range(m) for hop in _powers_below(m))
     return graph
 
@@ -145,6 +145,10 @@ def check_self_loops(graph):
             f"{loops} self-loop{'s' * (loops > 1)}, the first at worker {first}: leave them out; W's diagonal "
             "takes whatever the edges leave"
         )
+
+
+def _sides(*sides):
+    return [whole(side, "a side of the grid") for side in sides]
 
 
 def _powers_below(m):

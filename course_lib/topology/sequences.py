@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 import scipy
 
-from course_lib.errors import CourseError
+from course_lib.errors import CourseError, whole
 from course_lib.topology.mixing import DENSE, check_shares, check_undirected, fill, metropolis_weights
 
 
@@ -54,6 +54,7 @@ def failing_links(graph, probability, weights=None, seed=0):
     """
     check_undirected(graph)
     check_shares(weights, graph.number_of_nodes())
+    whole(seed, "seed", 0)
     if not 0 <= probability < 1:
         raise CourseError(f"a link fails with a probability from 0 to below 1, not {probability}")
     m, edges = graph.number_of_nodes(), np.array(graph.edges)
@@ -81,6 +82,7 @@ def random_pairs(graph, seed=0):
         t -> W, the identity but for two rows.
     """
     check_undirected(graph)
+    whole(seed, "seed", 0)
     m, edges = graph.number_of_nodes(), np.array(graph.edges)
 
     @lru_cache(maxsize=1)

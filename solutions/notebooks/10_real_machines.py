@@ -319,7 +319,7 @@ fig
 # %%
 machines.stop()
 engines = launch(4, engines="local")
-bounded = partial(stale_synchronous_sgd, step_size=0.1, bound=25)
+bounded = partial(stale_synchronous_sgd, step_size=0.1, bound=15)
 
 # %%
 if engines.ready():

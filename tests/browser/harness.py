@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import re
 import shutil
 import signal
 import socket
@@ -47,12 +46,6 @@ ERRORS = """() => window.jupyterapp.shell.currentWidget.content.widgets
     .flatMap(cell => cell.model.outputs?.toJSON() ?? [])
     .filter(output => output.output_type === "error")
     .map(output => `${output.ename}: ${output.evalue}`)"""
-# Whether an explorer shows another picture than before; asked of the page anew, which may have made it anew.
-FRESH = """([title, nth, before]) => {
-    const named = section => section.querySelector(".heading > strong").textContent === title;
-    const image = [...document.querySelectorAll("section.explorer")].filter(named)[nth]?.querySelector("figure img");
-    return image && image.src !== before && image.complete;
-}"""
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
 
@@ -240,10 +233,10 @@ class ExplorerOnPage:
     """An explorer as the page shows it, found by what a screen reader would say."""
 
     def __init__(self, page, title, nth=0):
-        self.page, self.title, self.nth = page, title, nth
-        page.get_by_role("region", name=title, exact=True).nth(nth).wait_for(state="attached")
-        named = page.locator(".heading > strong", has_text=re.compile(f"^{re.escape(title)}$"))
-        self.section = page.locator("section.explorer", has=named).nth(nth)  # quicker than by role, each time anew
+        self.page, self.title = page, title
+        region = page.get_by_role("region", name=title, exact=True).nth(nth)
+        label = region.get_attribute("aria-labelledby")  # by which it is found without asking the whole page for roles
+        self.section = page.locator(f"section[aria-labelledby={label}]")
         self.image = self.section.locator("figure img")
 
     def slider(self, label):
@@ -281,10 +274,11 @@ class ExplorerOnPage:
         return self.section.bounding_box()["y"]
 
     def unlock(self):
-        """Commit to the first answer, where a prediction is asked for."""
+        """Commit to the first answer, where a prediction is asked for; return when the picture is there."""
         answers = self.section.get_by_role("group", name="Predict first").get_by_role("button")
         if answers.count() and answers.first.is_enabled():
-            answers.first.click()
+            answers.first.press("Enter")
+        self.image.wait_for(state="visible")
 
     def wait_until_current(self, seconds=30):
         """Wait until the picture shown belongs to where the controls stand."""
@@ -310,7 +304,8 @@ class ExplorerOnPage:
             before = self.image.get_attribute("src")
             control.press(key)
             try:
-                self.page.wait_for_function(FRESH, arg=[self.title, self.nth, before])
+                changed = "([image, before]) => image.src !== before && image.complete"
+                self.page.wait_for_function(changed, arg=[self.image.element_handle(), before])
             except NoPicture as error:
                 focus = self.page.evaluate("document.activeElement.outerHTML.slice(0, 300)")
                 said = f"no new picture of '{self.title}' after {key}; {self.sentence} The focus is on {focus}"

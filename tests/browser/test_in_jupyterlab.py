@@ -5,6 +5,7 @@ What the page shows is compared with what the explorer's pure function gives for
 
 import pytest
 from harness import notebook_of, shows
+from nbformat.v4 import new_markdown_cell
 from playwright.sync_api import expect
 
 from course_lib.explorers import catalogue
@@ -137,6 +138,19 @@ def leads_to_its_card(page, shown, card):
     if statement.count():
         shown.section.get_by_role("link", name=card).press("Enter")
         expect(statement).to_be_in_viewport()
+
+
+def test_whoever_reads_on_is_not_held_at_the_card(open_notebook):
+    notebook = notebook_of(MOVING)
+    notebook.cells.append(new_markdown_cell("**Theorem card 0.1:** the dot moves."))
+    page = open_notebook(notebook)
+    page.run_all()
+    shown = page.explorer("A moving dot")
+    leads_to_its_card(page.page, shown, "Theorem card 0.1")
+    page.page.keyboard.press("Shift")
+    shown.section.scroll_into_view_if_needed()
+    page.page.wait_for_timeout(400)  # milliseconds; the card is held in view for 300 where nobody does anything
+    expect(shown.section).to_be_in_viewport()
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ from course_lib.clusters import (
     Speeds,
     slow_worker,
 )
+from course_lib.clusters.real import RealCluster
 from course_lib.errors import CourseError
 from course_lib.problems import LeastSquares, Quadratic
 
@@ -379,6 +380,20 @@ assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 2.5 * 2**20, "more t
 def test_ten_thousand_workers_run_a_round():
     done = subprocess.run([sys.executable, "-c", TEN_THOUSAND], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({"seed": -1}, "seed must be a whole number from 0 on, not -1"),
+        ({"batch_size": 0}, "batch_size must be a whole number from 1 on, or one for each of the 3 workers"),
+        ({"initial_model": np.zeros(3)}, r"shape \(3,\); this problem needs \(4,\)"),
+        ({"delays": {3: 1.0}}, "delays are given by worker, 0 to 2; there is no worker 3"),
+    ],
+)
+def test_a_cluster_of_real_processes_refuses_bad_input_too(options, words):
+    with pytest.raises(CourseError, match=words):
+        RealCluster(quadratic(3), **options)
 
 
 @pytest.mark.parametrize(

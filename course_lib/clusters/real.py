@@ -8,8 +8,8 @@ import numpy as np
 from course_lib.clusters.arrivals import Arrival, Flight
 from course_lib.clusters.books import Books
 from course_lib.clusters.selecting import Selecting, Streams
-from course_lib.clusters.simulated import Span
-from course_lib.errors import CourseError
+from course_lib.clusters.simulated import Span, samples
+from course_lib.errors import CourseError, whole
 
 
 class Clock:
@@ -54,7 +54,7 @@ class RealCluster(Books, Selecting):
 
     def __init__(self, problem, seed=0, batch_size=None, initial_model=None, delays=None):
         self.problem, self.m, self.d = problem, problem.m, problem.d
-        self.seed, self.batch_size, self.delays = seed, batch_size, delays or {}
+        self.seed, self.batch_size, self.delays = whole(seed, "seed", 0), samples(batch_size, self.m), delays or {}
         self.initial_model = problem.initial() if initial_model is None else np.asarray(initial_model, float)
         if self.initial_model.shape != (self.d,):
             raise CourseError(f"the initial model has shape {self.initial_model.shape}; this problem needs ({self.d},)")

@@ -68,15 +68,13 @@ class SimulatedCluster(Books, Mixing, Compressing, Solving, Selecting, Balancing
         initial_model=None, service=0.0, replay=None, faults=(),
     ):  # fmt: skip
         self.problem, self.m, self.d = problem, problem.m, problem.d
-        self.seed, self.batch_size, self.replicates = whole(seed, "seed", 0), batch_size, replicates
+        self.seed, self.batch_size, self.replicates = whole(seed, "seed", 0), samples(batch_size, self.m), replicates
         self.compute = compute if isinstance(compute, ComputeTime) else Constant(compute)
         self.compute.check(self.m)
         self.link = link or Link()
         self.all_reduce, self.service, self.replay = all_reduce, service, replay
         self._bills, self._mixers = {}, {}
         self._bill(self.m, self.d, 8)  # refuses an unknown algorithm here
-        if batch_size is not None and not (np.shape(batch_size) in ((), (self.m,)) and _counts(batch_size)):
-            raise CourseError(f"batch_size must be a whole number from 1 on, or one for each of the {self.m} workers")
         if replicates is not None:
             whole(replicates, "replicates")
         self.initial_model = problem.initial() if initial_model is None else np.asarray(initial_model, float)
@@ -275,7 +273,10 @@ class SimulatedCluster(Books, Mixing, Compressing, Solving, Selecting, Balancing
         return self.problem.sample(self._streams.of(who), self.batch_size, workers, self.replicates)
 
 
-def _counts(value):
-    """Whether it is a whole number from 1 on, or an array of them."""
-    value = np.asarray(value)
-    return value.dtype.kind in "iu" and value.min() >= 1
+def samples(batch_size, m):
+    """The batch size, if it is none, a whole number from 1 on, or one for each of m workers."""
+    if batch_size is not None:
+        counts = np.asarray(batch_size)
+        if counts.shape not in ((), (m,)) or counts.dtype.kind not in "iu" or counts.min() < 1:
+            raise CourseError(f"batch_size must be a whole number from 1 on, or one for each of the {m} workers")
+    return batch_size

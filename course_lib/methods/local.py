@@ -1,6 +1,5 @@
 """Local methods: workers take several steps between two messages, and what that does to where they end up."""
 
-
 import numpy as np
 
 from course_lib.errors import CourseError, whole

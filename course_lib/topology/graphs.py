@@ -10,22 +10,22 @@ nx = lazy_loader.load("networkx")  # when a graph is first asked for: who only m
 
 def complete(m):
     """Every worker talks to every other."""
-    return nx.complete_graph(whole(m, "the number of workers"))
+    return nx.complete_graph(_workers(m))
 
 
 def ring(m):
     """Worker i talks to i - 1 and i + 1, modulo m."""
-    return nx.cycle_graph(m) if whole(m, "the number of workers") > 2 else nx.path_graph(m)
+    return nx.cycle_graph(m) if _workers(m) > 2 else nx.path_graph(m)
 
 
 def path(m):
     """A ring with one edge cut."""
-    return nx.path_graph(whole(m, "the number of workers"))
+    return nx.path_graph(_workers(m))
 
 
 def star(m):
     """Worker 0 talks to all, the others to worker 0 alone."""
-    return nx.star_graph(whole(m, "the number of workers") - 1)
+    return nx.star_graph(_workers(m) - 1)
 
 
 def torus(rows, columns):
@@ -47,7 +47,7 @@ def hypercube(q):
 
 def exponential(m):
     """Worker i talks to i + 1, i + 2, i + 4, ... modulo m, in both directions."""
-    return nx.circulant_graph(whole(m, "the number of workers"), _powers_below(m))
+    return nx.circulant_graph(_workers(m), _powers_below(m))
 
 
 def erdos_renyi(m, probability, seed=0):
@@ -90,7 +90,7 @@ def from_edges(m, edges):
     networkx.Graph
         It may be disconnected; what needs a connected one says so.
     """
-    graph = nx.empty_graph(whole(m, "the number of workers"))
+    graph = nx.empty_graph(_workers(m))
     graph.add_edges_from(edges)
     if graph.number_of_nodes() > m:
         raise CourseError(f"an edge names worker {max(graph.nodes)}, but the workers are 0 ... {m - 1}")
@@ -99,12 +99,12 @@ def from_edges(m, edges):
 
 def directed_ring(m):
     """Worker i writes to i + 1, modulo m, and to nobody else."""
-    return nx.cycle_graph(whole(m, "the number of workers"), create_using=nx.DiGraph)
+    return nx.cycle_graph(_workers(m), create_using=nx.DiGraph)
 
 
 def directed_exponential(m):
     """Worker i writes to i + 1, i + 2, i + 4, ... modulo m: the static exponential graph (Ying et al., 2021)."""
-    graph = nx.empty_graph(whole(m, "the number of workers"), create_using=nx.DiGraph)
+    graph = nx.empty_graph(_workers(m), create_using=nx.DiGraph)
     graph.add_edges_from((i, (i + hop) % m) for i in range(m) for hop in _powers_below(m))
     return graph
 
@@ -145,6 +145,10 @@ def check_self_loops(graph):
             f"{loops} self-loop{'s' * (loops > 1)}, the first at worker {first}: leave them out; W's diagonal "
             "takes whatever the edges leave"
         )
+
+
+def _workers(m):
+    return whole(m, "the number of workers")
 
 
 def _sides(*sides):

@@ -146,8 +146,15 @@ def test_functions_of_a_notebook_run_everywhere_and_errors_are_told(engines):
 
 
 @marked
-@pytest.mark.parametrize("where", ["wait_for_engines", "__getitem__"])  # before all are up; when they are greeted
-def test_an_interrupt_while_they_come_up_leaves_none_behind(monkeypatch, where):
+@pytest.mark.parametrize(
+    "where, killed",
+    [
+        ("wait_for_engines", False),  # before all are up
+        ("wait_for_engines", True),  # and a controller that is starting its schedulers dies without them
+        ("__getitem__", False),  # when they are greeted
+    ],
+)
+def test_an_interrupt_while_they_come_up_leaves_none_behind(monkeypatch, where, killed):
     import ipyparallel
     import psutil
 
@@ -155,6 +162,9 @@ def test_an_interrupt_while_they_come_up_leaves_none_behind(monkeypatch, where):
 
     def interrupted(*args, **kwargs):
         begun.extend(set(psutil.Process().children(recursive=True)) - before)
+        for process in begun if killed else ():
+            if process.ppid() == os.getpid() and "ipyparallel.controller" in process.cmdline():
+                process.kill()
         raise KeyboardInterrupt
 
     monkeypatch.setattr(ipyparallel.Client, where, interrupted)

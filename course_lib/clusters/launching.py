@@ -15,6 +15,7 @@ import time
 from concurrent.futures import FIRST_EXCEPTION
 from concurrent.futures import wait as wait_for
 from contextlib import suppress
+from functools import partial
 from importlib.util import find_spec
 from tempfile import TemporaryDirectory
 
@@ -237,7 +238,10 @@ class Machines:
             with suppress(ProcessLookupError):
                 self.kill(k)
         self.pids, cluster, self._cluster = {}, self._cluster, None
-        for end in (lambda: self.client.close(), cluster.stop_cluster_sync):
+        ends = [lambda: self.client.close(), cluster.stop_cluster_sync]
+        if self.engines in HERE and cluster.controller:  # with its schedulers, which it leaves behind if it is starting
+            ends.append(partial(os.killpg, cluster.controller.pid, signal.SIGKILL))
+        for end in ends:
             with suppress(Exception):  # what has ended by itself cannot be ended again
                 end()
         self._folder.cleanup()

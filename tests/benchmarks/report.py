@@ -32,12 +32,11 @@ Found with a profiler; seconds are those of the machine above.
   correction in each local step.
 - **Bytes of Uniform, Stochastic and QSGD.** Elias's code gives each number as many bits as it needs, so that where one
   begins is known only when the one before was read. In the simulator these bits are counted, not written.
-- **Keys and drags.** 95th percentile of keys 72 and 85 ms, longest end of a drag 121 and 143 in two runs on this
-  machine; 84 to 102 and 132 to 188 on a slower one, so there not always within the aims. In the median a key takes
+- **Keys and drags.** 95th percentile of keys 70, 72 and 85 ms, longest end of a drag 116, 121 and 143 in three runs on
+  this machine; 84 to 102 and 132 to 188 on a slower one, so there not always within the aims. In the median a key takes
   50 ms here, of which function, drawing and encoding take 2 to 15; the rest are messages through Jupyter's server, and
   the browser's.
-- **MPI.** Four ranks on two cores: a mean of 10,000 numbers took 1.31 in this run, which ended the benchmark; the rows
-  above are those of its repetition right after it.
+- **MPI.** Four ranks on two cores wait for each other's turns: a mean of 10,000 numbers once took 1.31 times as long.
 - **Lecture 10** starts four processes twice; half of its seconds are theirs.
 """
 
@@ -60,7 +59,7 @@ def picture(notes):
 def page(notes, machine):
     """The page in Markdown."""
     rows = [
-        f"| {note['name']} | {note['value']:.2f} {note['unit']} | {'' if note['aim'] is None else note['aim']} |"
+        f"| {note['name']} | {note['value']:z.2f} {note['unit']} | {'' if note['aim'] is None else note['aim']} |"
         for note in notes
     ]
     told = ", ".join(f"{what} {value}" for what, value in machine.items())

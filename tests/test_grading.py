@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import nbformat
 import numpy as np
 import pytest
+from nbclient import NotebookClient
 
 from course_lib.errors import CourseError
 from course_lib.grading import attempt, building, check, checks, masters, progress, selftest, submissions
@@ -209,6 +210,23 @@ def test_building_twice_gives_the_same_bytes(course, capsys):
     assert "0 notebooks to build, 2 up to date" in capsys.readouterr().out
     building.build(course.root, force=True)
     assert made == {p: p.read_bytes() for p in made}
+
+
+def test_a_kernel_that_dies_as_it_starts_is_started_once_more(course, monkeypatch):
+    notebook, deaths = building.Job(course.root, course.master, "solved").notebook(), [1]
+    start = NotebookClient.async_start_new_kernel_client
+
+    async def start_or_die(self):
+        if deaths:
+            raise RuntimeError(f"Kernel died before replying to kernel_info, {deaths.pop()} of 1")
+        return await start(self)
+
+    monkeypatch.setattr(NotebookClient, "async_start_new_kernel_client", start_or_die)
+    building.execute(notebook, course.student.parent.parent / "here.ipynb")
+    assert all(cell.execution_count for cell in notebook.cells if cell.cell_type == "code")
+    deaths += [1, 1]
+    with pytest.raises(RuntimeError, match="before replying"):
+        building.execute(notebook, course.student.parent.parent / "here.ipynb")
 
 
 def test_a_changed_master_makes_its_notebooks_stale(course, monkeypatch, capsys):

@@ -166,14 +166,19 @@ def make(job):
 
 def execute(notebook, target):
     """Run all cells of a notebook in place, in the folder of `target`; an error names the cell."""
-    client = NotebookClient(
-        notebook, timeout=CELL_SECONDS, kernel_name="python3", record_timing=False,
-        resources={"metadata": {"path": str(target.parent)}},
-    )  # fmt: skip
-    try:
-        client.execute(env={**os.environ, "TQDM_DISABLE": "1", "PYTHONHASHSEED": "0"}, stderr=DEVNULL)
-    except (CellExecutionError, DeadKernelError, TimeoutError) as error:
-        raise CourseError(_blame(notebook, target, error)) from None
+    for again in (True, False):
+        client = NotebookClient(
+            notebook, timeout=CELL_SECONDS, kernel_name="python3", record_timing=False,
+            resources={"metadata": {"path": str(target.parent)}},
+        )  # fmt: skip
+        try:
+            client.execute(env={**os.environ, "TQDM_DISABLE": "1", "PYTHONHASHSEED": "0"}, stderr=DEVNULL)
+            return
+        except (CellExecutionError, DeadKernelError, TimeoutError) as error:
+            raise CourseError(_blame(notebook, target, error)) from None
+        except RuntimeError:  # died as it started: its ports are chosen before, and another program may take one
+            if not again:
+                raise
 
 
 def stale(root, names=()):

@@ -238,9 +238,10 @@ class Machines:
             with suppress(ProcessLookupError):
                 self.kill(k)
         self.pids, cluster, self._cluster = {}, self._cluster, None
-        groups = _groups(cluster) if self.engines in HERE else []  # who is stopped while starting leaves others behind
-        kills = [partial(os.killpg, pid, signal.SIGKILL) for pid in groups]
-        for end in (lambda: self.client.close(), cluster.stop_cluster_sync, *kills):
+        ends = [lambda: self.client.close(), cluster.stop_cluster_sync]
+        if self.engines in HERE and cluster.controller:  # with its schedulers, which it leaves behind if it is starting
+            ends.append(partial(os.killpg, cluster.controller.pid, signal.SIGKILL))
+        for end in ends:
             with suppress(Exception):  # what has ended by itself cannot be ended again
                 end()
         self._folder.cleanup()
@@ -250,13 +251,6 @@ class Machines:
 
     def __exit__(self, *error):
         self.stop()
-
-
-def _groups(cluster):
-    """Process groups of what ipyparallel has started on this machine: the controller, and engines or mpiexec."""
-    sets = list(cluster.engines.values())
-    started = [cluster.controller, *sets, *(one for s in sets for one in getattr(s, "launchers", {}).values())]
-    return [one.pid for one in started if (getattr(one, "pid", None) or 0) > 1]  # -1: not started, or a set
 
 
 def call(payload):
